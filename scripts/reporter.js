@@ -1,0 +1,70 @@
+// Node's test events → a screen that can be read: one line per file, failures and skips in full, and node's own
+// closing lines (`# pass 12`). The whole run in TAP lies beside it in build/test.tap.
+
+import { relative } from 'node:path'
+import { inspect } from 'node:util'
+
+/** @param {AsyncIterable<{ type: string, data: any }>} events */
+export default async function* report(events) {
+  const files = new Map()
+  const of = (data) => {
+    const name = data.file ? relative('build/test', data.file) : '(no file)'
+    if (!files.has(name)) files.set(name, { passed: 0, failed: 0, skipped: [], ms: 0, output: '' })
+    return files.get(name)
+  }
+  const closing = []
+  for await (const { type, data } of events) {
+    if (type === 'test:pass' || type === 'test:fail') yield record(of(data), type, data)
+    else if (type === 'test:stdout' || type === 'test:stderr') of(data).output += data.message
+    else if (type === 'test:diagnostic' && data.nesting === 0 && isClosing(data)) closing.push(`# ${data.message}\n`)
+  }
+  for (const [name, file] of [...files].sort()) yield summary(name, file)
+  yield* closing
+}
+
+/** @returns {string} what is worth a line at once: a failure */
+function record(file, type, data) {
+  if (data.nesting === 0) file.ms += data.details.duration_ms
+  if (data.details.type === 'suite') {
+    if (data.skip !== undefined) file.skipped.push(reason(data))
+    // A suite that fails for its subtests has nothing of its own to say.
+    const own = type === 'test:fail' && data.details.error?.failureType !== 'subtestsFailed'
+    if (!own) return ''
+  }
+  if (data.skip !== undefined || data.todo !== undefined) {
+    if (data.skip !== undefined && data.details.type !== 'suite') file.skipped.push(reason(data))
+    return ''
+  }
+  if (type === 'test:pass') {
+    file.passed++
+    return ''
+  }
+  file.failed++
+  const error = data.details.error?.cause ?? data.details.error
+  const where = data.file ? ` (${relative('build', data.file)}${data.line ? `:${data.line}` : ''})` : ''
+  return `not ok - ${data.name}${where}\n${indent(inspect(error, { depth: 5 }))}\n`
+}
+
+function summary(name, file) {
+  const verdict = file.failed > 0 ? 'not ok' : 'ok    '
+  const counts = [`${file.passed} passed`]
+  if (file.failed > 0) counts.push(`${file.failed} failed`)
+  if (file.skipped.length > 0) counts.push(`${file.skipped.length} skipped`)
+  const lines = [`${verdict} ${name.replace(/\.js$/, '')}: ${counts.join(', ')}, ${Math.round(file.ms)} ms`]
+  for (const why of new Set(file.skipped)) lines.push(`       skipped: ${why}`)
+  if (file.failed > 0 && file.output) lines.push(indent(file.output.trimEnd()))
+  return `${lines.join('\n')}\n`
+}
+
+function reason(data) {
+  return typeof data.skip === 'string' && data.skip !== '' ? data.skip : data.name
+}
+
+/** Node's closing lines, and no diagnostics of a single test. */
+function isClosing(data) {
+  return /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/.test(data.message)
+}
+
+function indent(text) {
+  return text.replace(/^/gm, '    ')
+}

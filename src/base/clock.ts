@@ -1,0 +1,49 @@
+// Owns time: what the clock reads, timers, and the moment after the event loop has polled its sockets.
+// Everything above takes a `Clock`, so the same code runs in virtual time.
+
+export interface Timer {
+  cancel(): void
+}
+
+export interface Clock {
+  /** Monotonic time in milliseconds, with a fraction. */
+  now(): number
+  /** Calls back once, not before `ms` milliseconds. `background` timers do not keep a process alive. */
+  setTimeout(callback: () => void, ms: number, background?: boolean): Timer
+  /** Calls back once the event loop has polled its sockets, so that bytes already in the kernel are seen first. */
+  afterPoll(callback: () => void): void
+}
+
+/** The largest delay that a Node timer takes; a longer one would fire at once. */
+const LONGEST_DELAY = 2 ** 31 - 1
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  setTimeout(callback, ms, background = false) {
+    const timer = setTimeout(callback, Math.min(Math.max(Math.ceil(ms), 1), LONGEST_DELAY))
+    if (background) timer.unref()
+    return { cancel: () => clearTimeout(timer) }
+  },
+  afterPoll: (callback) => {
+    setImmediate(callback)
+  },
+}
+
+/**
+ * A deadline that is judged after the loop has polled: the timer only marks that the time has come. After a pause
+ * of this process, replies that arrived in the meantime are therefore read before anything is called late.
+ */
+export function setDeadline(clock: Clock, ms: number, callback: () => void, background = false): Timer {
+  let cancelled = false
+  const timer = clock.setTimeout(() => {
+    clock.afterPoll(() => {
+      if (!cancelled) callback()
+    })
+  }, ms, background)
+  return {
+    cancel: () => {
+      cancelled = true
+      timer.cancel()
+    },
+  }
+}

@@ -1,0 +1,87 @@
+// Owns the options of single calls: close(), lease() and the handles made by with…(). Knows none of the pool's.
+
+import { custom, duration, type OptionTable, readOptions, text } from '../base/option-table.js'
+import type { TypeMapping } from '../command/definitions.js'
+
+export interface CloseOptions {
+  /** Milliseconds after which what still runs is rejected; 0 = no limit. Default 0. */
+  readonly timeout?: number | undefined
+}
+
+const closeTable: OptionTable<{ readonly timeout: number }> = {
+  timeout: duration({ default: 0, doc: 'After how long what still runs is rejected; 0 = no limit.' }),
+}
+
+export function readCloseTimeout(options: unknown): number {
+  return readOptions(closeTable, options, 'close()').timeout
+}
+
+interface LeaseValues {
+  /** Names the holder in errors and stats. Default `lease`. */
+  readonly label: string
+  /** Milliseconds to wait for a connection. Default: the pool's `acquireTimeout`. */
+  readonly timeout: number | undefined
+  /** Ends the wait; a lease already granted is not taken back. */
+  readonly signal: AbortSignal | undefined
+}
+
+export type LeaseOptions = { readonly [Name in keyof LeaseValues]?: LeaseValues[Name] | undefined }
+
+const isSignal = (value: unknown): value is AbortSignal => value instanceof AbortSignal
+
+const signal = custom<AbortSignal | undefined>({
+  kind: 'object',
+  default: undefined,
+  expected: 'an AbortSignal',
+  accepts: isSignal,
+  doc: 'Ends the wait.',
+})
+
+const isDuration = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 0
+
+const timeout = custom<number | undefined>({
+  kind: 'object',
+  default: undefined,
+  expected: 'a whole number of milliseconds',
+  accepts: isDuration,
+  doc: 'How long to wait.',
+})
+
+const leaseTable: OptionTable<LeaseValues> = {
+  label: text({ default: 'lease', also: ['name'], doc: 'Names the holder in errors and stats.' }),
+  timeout,
+  signal: { ...signal, also: ['abortSignal'] },
+}
+
+export function readLeaseOptions(options: unknown): LeaseValues {
+  return readOptions(leaseTable, options, 'lease()')
+}
+
+interface CommandValues {
+  /** Types that replies become. */
+  readonly typeMapping: TypeMapping | undefined
+  /** Rejects the call when aborted; a blocking command is unblocked without losing an element. */
+  readonly abortSignal: AbortSignal | undefined
+  /** Milliseconds from the call to the reply, waiting included; 0 = no limit. */
+  readonly timeout: number | undefined
+}
+
+export type CommandOptions = { readonly [Name in keyof CommandValues]?: CommandValues[Name] | undefined }
+
+const isTypeMapping = (value: unknown): value is TypeMapping => typeof value === 'object' && value !== null
+
+const commandTable: OptionTable<CommandValues> = {
+  typeMapping: custom<TypeMapping | undefined>({
+    kind: 'object',
+    default: undefined,
+    expected: 'an object such as { [RESP_TYPES.BLOB_STRING]: Buffer }',
+    accepts: isTypeMapping,
+    doc: 'Types that replies become.',
+  }),
+  abortSignal: { ...signal, also: ['signal'] },
+  timeout: { ...timeout, also: ['commandTimeout'] },
+}
+
+export function readCommandOptions(options: unknown): CommandValues {
+  return readOptions(commandTable, options, 'command options')
+}

@@ -1,0 +1,125 @@
+// Owns the way from a method's arguments to a request: parsing, checks, order, reply transforms. Where a request
+// goes is decided by the handle that the method was called on.
+
+import { ArgumentError } from '../base/errors.js'
+import { checkArguments, parseArguments } from '../command/arguments.js'
+import type { CatalogEntry } from '../command/catalog.js'
+import type { CommandDefinition, RedisArgument, TypeMapping } from '../command/definitions.js'
+import { hashOf, NO_KEY } from '../command/key-hash.js'
+import { orderingKeyOf } from '../command/ordering.js'
+import { blockingTimeoutOf, type Route, routeOf, staticRouteOf } from '../command/routing.js'
+import { type CommandMethods, defineCommands, transformReplyOf } from '../command/surface.js'
+import { Request, type ReplyTransform } from '../connection/request.js'
+
+export type { CommandMethods }
+
+/** How the commands of one handle are sent. */
+export interface CommandSettings {
+  readonly typeMapping: TypeMapping | undefined
+  readonly signal: AbortSignal | undefined
+  /** `commandTimeout` in ms; 0 for none. */
+  readonly timeout: number
+}
+
+/** A command ready to be sent, before it has a caller. */
+export interface PreparedCommand {
+  readonly args: readonly RedisArgument[]
+  readonly hash: number
+  readonly route: Route
+  readonly transform: ReplyTransform | undefined
+}
+
+/** One definition with what never changes about it. */
+export class BoundCommand {
+  readonly name: string
+  readonly #entry: CatalogEntry
+  readonly #route: Route | 'by-arguments'
+  #definition: CommandDefinition | undefined
+  #transforms = true
+
+  constructor(entry: CatalogEntry) {
+    this.name = entry.wire
+    this.#entry = entry
+    this.#route = staticRouteOf(entry.wire)
+  }
+
+  /** Throws an `ArgumentError` for what cannot be sent. */
+  prepare(callArguments: readonly unknown[], typeMapping: TypeMapping | undefined): PreparedCommand {
+    const definition = this.#definition ?? this.#load()
+    const parsed = parseArguments(definition, this.name, callArguments)
+    const args = parsed.redisArgs
+    const key = parsed.orderingKey
+    return {
+      args,
+      hash: key === undefined ? NO_KEY : hashOf(key),
+      route: this.#route === 'by-arguments' ? routeOf(args) : this.#route,
+      transform: this.#transforms
+        ? (reply, protocol) => {
+            const transform = transformReplyOf(definition, protocol)
+            return transform === undefined ? reply : transform(reply, parsed.preserve, typeMapping)
+          }
+        : undefined,
+    }
+  }
+
+  #load(): CommandDefinition {
+    const definition = this.#entry.load()
+    this.#transforms = transformReplyOf(definition, 2) !== undefined || transformReplyOf(definition, 3) !== undefined
+    this.#definition = definition
+    return definition
+  }
+}
+
+/** A raw command: its arguments go out as they are, its reply comes back as it is. */
+export function prepareRaw(args: unknown): PreparedCommand {
+  if (!isArguments(args)) {
+    throw new ArgumentError('sendCommand: expected an array of strings and Buffers', { outcome: 'not-sent' })
+  }
+  const key = orderingKeyOf(args)
+  return { args, hash: key === undefined ? NO_KEY : hashOf(key), route: routeOf(args), transform: undefined }
+}
+
+function isArguments(args: unknown): args is readonly RedisArgument[] {
+  if (!Array.isArray(args)) return false
+  checkArguments(args, typeof args[0] === 'string' ? args[0].toUpperCase() : 'sendCommand')
+  return true
+}
+
+/** Makes the request of a prepared command and hands it to `dispatch`; resolves to the reply. */
+export function promiseOf(
+  command: PreparedCommand,
+  settings: CommandSettings,
+  dispatch: (request: Request) => void,
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const request = new Request(command.args, command.hash, resolve, reject)
+    request.mapping = settings.typeMapping
+    request.transform = command.transform
+    request.signal = settings.signal
+    request.timeout = settings.timeout
+    if (command.route !== 'shared') request.blocksFor = blockingTimeoutOf(command.args) ?? 0
+    dispatch(request)
+  })
+}
+
+/** A handle that commands can be called on. */
+export interface CommandTarget {
+  /** Sends one command, or says why it cannot; never throws. */
+  runCommand(command: BoundCommand, callArguments: readonly unknown[]): unknown
+}
+
+let bound: Map<CatalogEntry, BoundCommand> | undefined
+
+/** Puts all commands on a class of handles. */
+export function addCommands(prototype: CommandTarget): void {
+  bound ??= new Map()
+  const known = bound
+  defineCommands<CommandTarget>(prototype, (entry) => {
+    let command = known.get(entry)
+    if (command === undefined) known.set(entry, (command = new BoundCommand(entry)))
+    const found = command
+    return function (this: CommandTarget, ...callArguments: unknown[]): unknown {
+      return this.runCommand(found, callArguments)
+    }
+  })
+}

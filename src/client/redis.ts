@@ -1,0 +1,218 @@
+// Owns `Redis`, the handle a program holds: all commands, leases and transactions over a pool, its own or a shared one.
+
+import { ArgumentError } from '../base/errors.js'
+import type { RedisArgument, RespVersions, TypeMapping } from '../command/definitions.js'
+import { refusalOf } from '../command/routing.js'
+import type { Request } from '../connection/request.js'
+import type { Pool } from '../pool/pool.js'
+import {
+  type CloseOptions,
+  type CommandOptions,
+  type LeaseOptions,
+  readCommandOptions,
+  readLeaseOptions,
+} from './call-options.js'
+import {
+  addCommands,
+  type BoundCommand,
+  type CommandMethods,
+  type CommandSettings,
+  type CommandTarget,
+  type PreparedCommand,
+  prepareRaw,
+  promiseOf,
+} from './command-set.js'
+import { type ConnectionPool, type ConnectionPoolEvents, isConnectionPool, poolFrom, poolOf } from './connection-pool.js'
+import { Lease } from './lease.js'
+import { type RedisOptions as OptionsWithPool, optionsFromEnvironment, readClientOptions } from './options.js'
+import { Transaction } from './transaction.js'
+
+/** What replies become without a type mapping. */
+export type NoMapping = Record<never, never>
+
+export interface RedisOptions<RESP extends RespVersions = RespVersions, TM extends TypeMapping = TypeMapping>
+  extends Omit<OptionsWithPool<ConnectionPool>, 'protocol' | 'typeMapping'> {
+  /** Version of RESP to speak. Default 3. */
+  readonly protocol?: RESP | undefined
+  /** Types that replies become, by RESP type. Default: none. */
+  readonly typeMapping?: TM | undefined
+}
+
+type Listener<Event extends keyof ConnectionPoolEvents> = (...args: ConnectionPoolEvents[Event]) => void
+
+/** Another handle on a pool that is there already. */
+class View {
+  readonly pool: ConnectionPool
+  readonly settings: CommandSettings
+
+  constructor(pool: ConnectionPool, settings: CommandSettings) {
+    this.pool = pool
+    this.settings = settings
+  }
+}
+
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: addCommands() below gives the class what this declares.
+export interface Redis<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = NoMapping>
+  extends CommandMethods<RESP, TM> {}
+
+/**
+ * A handle on a pool: make one per service and share it. Commands of all callers share a few connections; what blocks
+ * gets one to itself; `lease` and `multi` do what needs a connection of its own.
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above.
+export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = NoMapping>
+  implements CommandTarget
+{
+  /** The connections behind this handle. */
+  readonly pool: ConnectionPool
+  readonly #pool: Pool
+  readonly #settings: CommandSettings
+  readonly #execute: (request: Request) => void
+
+  /**
+   * Connects to nothing yet; the first command does, or `connect()`.
+   * @param url `redis://user:password@host:6379/0?maxConnections=20`; also `rediss:`, `valkey:`, `valkeys:`, `unix:`
+   * @throws OptionError for an option that is unknown, of the wrong kind or out of range
+   */
+  constructor(url: string | URL, options?: RedisOptions<RESP, TM>)
+  constructor(options?: RedisOptions<RESP, TM>)
+  constructor(first?: string | URL | RedisOptions<RESP, TM>, second?: RedisOptions<RESP, TM>) {
+    const { pool, settings } = first instanceof View ? first : open(first, second)
+    const kernel = poolOf(pool)
+    this.pool = pool
+    this.#pool = kernel
+    this.#settings = settings
+    this.#execute = (request) => kernel.execute(request)
+  }
+
+  /** Reads REDIS_URL; throws an `OptionError` when it is not set. */
+  static fromEnv(options: RedisOptions<3, NoMapping> = {}): Redis {
+    return new Redis({ ...optionsFromEnvironment(), ...options })
+  }
+
+  /** Whether commands are accepted. */
+  get isOpen(): boolean {
+    return this.#pool.phase === 'open'
+  }
+
+  /** Whether a connection is ready right now. */
+  get isReady(): boolean {
+    return this.isOpen && this.#pool.readyConnections > 0
+  }
+
+  /** Connects now instead of at the first command; rejects when that fails. */
+  async connect(): Promise<this> {
+    await this.pool.connect()
+    return this
+  }
+
+  /** Closes the pool: lets finish what was accepted. A shared pool closes for all its handles. */
+  close(options?: CloseOptions): Promise<void> {
+    return this.pool.close(options)
+  }
+
+  /** Ends the pool now and rejects what runs. */
+  destroy(): void {
+    this.pool.destroy()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Listens to an event of the pool. */
+  on<Event extends keyof ConnectionPoolEvents>(event: Event, listener: Listener<Event>): this {
+    this.pool.on(event, listener)
+    return this
+  }
+
+  once<Event extends keyof ConnectionPoolEvents>(event: Event, listener: Listener<Event>): this {
+    this.pool.once(event, listener)
+    return this
+  }
+
+  off<Event extends keyof ConnectionPoolEvents>(event: Event, listener: Listener<Event>): this {
+    this.pool.off(event, listener)
+    return this
+  }
+
+  /** Sends raw arguments and gives the raw reply. */
+  sendCommand<T = unknown>(args: readonly RedisArgument[]): Promise<T> {
+    return this.#run(() => prepareRaw(args)) as Promise<T>
+  }
+
+  /** Commands for one go: `multi().incr('a').incr('b').exec()`. */
+  multi(): Transaction<[], RESP, TM> {
+    return new Transaction<[], RESP, TM>({ settings: this.#settings, leased: false, send: this.#execute })
+  }
+
+  /**
+   * Lends `use` a connection of its own and takes it back when its promise settles. Without `use`, resolves to the
+   * lease itself: `await using lease = await redis.lease()`.
+   * @throws ConnectionPoolTimeoutError when none came free in time
+   */
+  lease<T>(use: (connection: Lease<RESP, TM>) => T | PromiseLike<T>, options?: LeaseOptions): Promise<T>
+  lease(options?: LeaseOptions): Promise<Lease<RESP, TM>>
+  async lease<T>(
+    first?: LeaseOptions | ((connection: Lease<RESP, TM>) => T | PromiseLike<T>),
+    second?: LeaseOptions,
+  ): Promise<T | Lease<RESP, TM>> {
+    if (typeof first !== 'function') return this.#lease(first)
+    const lease = await this.#lease(second)
+    try {
+      return await first(lease)
+    } finally {
+      lease.release()
+    }
+  }
+
+  /** The same pool, with replies of other types: `withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })`. */
+  withTypeMapping<MAPPING extends TypeMapping>(typeMapping: MAPPING): Redis<RESP, MAPPING> {
+    const read = readCommandOptions({ typeMapping })
+    return new Redis<RESP, MAPPING>(new View(this.pool, { ...this.#settings, typeMapping: read.typeMapping }))
+  }
+
+  /** The same pool; calls on this handle reject when the signal is aborted. */
+  withAbortSignal(abortSignal: AbortSignal): Redis<RESP, TM> {
+    return this.withCommandOptions({ abortSignal })
+  }
+
+  /** The same pool with other settings for its commands. */
+  withCommandOptions(options: CommandOptions): Redis<RESP, TM> {
+    const { typeMapping, abortSignal, timeout } = readCommandOptions(options)
+    const settings: CommandSettings = {
+      typeMapping: typeMapping ?? this.#settings.typeMapping,
+      signal: abortSignal ?? this.#settings.signal,
+      timeout: timeout ?? this.#settings.timeout,
+    }
+    return new Redis<RESP, TM>(new View(this.pool, settings))
+  }
+
+  /** @internal */
+  runCommand(command: BoundCommand, callArguments: readonly unknown[]): unknown {
+    return this.#run(() => command.prepare(callArguments, this.#settings.typeMapping))
+  }
+
+  async #lease(options: LeaseOptions | undefined): Promise<Lease<RESP, TM>> {
+    const { label, timeout, signal } = readLeaseOptions(options)
+    const lease = await this.#pool.acquire({ label, timeout, signal: signal ?? this.#settings.signal })
+    return new Lease<RESP, TM>(lease, this.#settings)
+  }
+
+  async #run(prepare: () => PreparedCommand): Promise<unknown> {
+    const command = prepare()
+    if (command.route === 'session') {
+      const message = refusalOf(command.args) ?? 'this command needs a lease'
+      throw new ArgumentError(message, { outcome: 'not-sent', command: String(command.args[0]).toUpperCase() })
+    }
+    return promiseOf(command, this.#settings, this.#execute)
+  }
+}
+
+addCommands(Redis.prototype)
+
+function open(first: unknown, second: unknown): View {
+  const read = readClientOptions(isConnectionPool, first, second)
+  const pool = read.shared ?? poolFrom(read)
+  return new View(pool, { typeMapping: read.client.typeMapping, signal: undefined, timeout: pool.options.commandTimeout })
+}

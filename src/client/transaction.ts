@@ -1,0 +1,191 @@
+// Owns MULTI … EXEC and explicit pipelines: several commands written as one, on one connection.
+// https://redis.io/docs/latest/develop/using-commands/transactions/
+
+import { ArgumentError, ReplyError, RespoolError, WatchError } from '../base/errors.js'
+import type { Commands, CommandReply, ReplyWithTypeMapping, RespVersions, Tail, TypeMapping } from '../command/definitions.js'
+import { NO_KEY } from '../command/key-hash.js'
+import { refusalOf } from '../command/routing.js'
+import { Request } from '../connection/request.js'
+import type { Reply } from '../resp/types.js'
+import { addCommands, type BoundCommand, type CommandSettings, type CommandTarget, type PreparedCommand, prepareRaw } from './command-set.js'
+
+/** Some commands of a transaction or pipeline failed; the others were applied. */
+export class MultiErrorReply extends RespoolError {
+  override readonly code = 'ERR_MULTI'
+  /** All replies in order; those that failed are errors. */
+  readonly replies: readonly unknown[]
+  /** Which of them failed. */
+  readonly errorIndexes: readonly number[]
+
+  constructor(replies: readonly unknown[]) {
+    const failed = replies.flatMap((reply, index) => (reply instanceof Error ? [index] : []))
+    super(`${failed.length} of ${replies.length} commands failed, see replies and errorIndexes`, {
+      cause: replies[failed[0] ?? 0],
+      outcome: 'ambiguous',
+    })
+    this.replies = replies
+    this.errorIndexes = failed
+  }
+
+  static {
+    MultiErrorReply.prototype.name = 'MultiErrorReply'
+  }
+}
+
+/** Where a transaction is sent. */
+export interface TransactionTarget {
+  readonly settings: CommandSettings
+  /** Whether it is a connection held alone, which may be left changed. */
+  readonly leased: boolean
+  send(first: Request): void
+}
+
+type Queue<in out REPLIES extends unknown[], in out RESP extends RespVersions, in out TM extends TypeMapping> = {
+  [NAME in keyof Commands]: (
+    ...args: Tail<Parameters<Commands[NAME]['parseCommand']>>
+  ) => Transaction<[...REPLIES, ReplyWithTypeMapping<CommandReply<Commands[NAME], RESP>, TM>], RESP, TM>
+}
+
+// Declared invariant: to infer the variance, the compiler would compare the replies of all commands without end.
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: addCommands() below gives the class what this declares.
+export interface Transaction<
+  in out REPLIES extends unknown[] = [],
+  in out RESP extends RespVersions = 3,
+  in out TM extends TypeMapping = Record<never, never>,
+> extends Queue<REPLIES, RESP, TM> {}
+
+/** Commands collected for one go. Nothing is sent before one of the `exec` methods. */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above.
+export class Transaction<
+  in out REPLIES extends unknown[] = [],
+  in out RESP extends RespVersions = 3,
+  in out TM extends TypeMapping = Record<never, never>,
+> implements CommandTarget
+{
+  readonly #target: TransactionTarget
+  readonly #commands: PreparedCommand[] = []
+
+  constructor(target: TransactionTarget) {
+    this.#target = target
+  }
+
+  /** @internal */
+  runCommand(command: BoundCommand, callArguments: readonly unknown[]): this {
+    return this.#add(command.prepare(callArguments, this.#target.settings.typeMapping))
+  }
+
+  /** Adds a command by its raw arguments. */
+  sendCommand(args: ReadonlyArray<string | Buffer>): this {
+    return this.#add(prepareRaw(args))
+  }
+
+  /**
+   * Sends all as MULTI … EXEC: nothing of others comes between, and after a connection loss all of it or nothing
+   * was applied. Replies lose their types; `execTyped` keeps them.
+   * @param asPipeline without MULTI and EXEC
+   * @throws WatchError when a watched key was changed; nothing was applied
+   * @throws MultiErrorReply when some commands failed
+   */
+  exec(asPipeline = false): Promise<unknown[]> {
+    return asPipeline ? this.#pipeline() : this.#transaction()
+  }
+
+  /** As `exec`, with the type of each reply. */
+  execTyped(asPipeline = false): Promise<REPLIES> {
+    return this.exec(asPipeline) as Promise<REPLIES>
+  }
+
+  /** Sends all at once without MULTI and EXEC: others' commands may come between. */
+  execAsPipeline(): Promise<unknown[]> {
+    return this.#pipeline()
+  }
+
+  execAsPipelineTyped(): Promise<REPLIES> {
+    return this.execAsPipeline() as Promise<REPLIES>
+  }
+
+  #add(command: PreparedCommand): this {
+    if (command.route === 'session' && !this.#target.leased) {
+      throw new ArgumentError(refusalOf(command.args) ?? 'not on a shared connection', { outcome: 'not-sent' })
+    }
+    this.#commands.push(command)
+    return this
+  }
+
+  /** MULTI, the commands, EXEC: replies to all but EXEC only tell whether the command was queued. */
+  async #transaction(): Promise<unknown[]> {
+    const commands = [...this.#commands]
+    if (commands.length === 0) return []
+    let refused: unknown
+    const refuse = (error: unknown): void => {
+      refused ??= error
+    }
+    const { settings } = this.#target
+    const replies = await new Promise<unknown>((resolve, reject) => {
+      const execute = this.#request(['EXEC'], resolve, (error) => reject(aborted(error, refused)))
+      execute.mapping = settings.typeMapping
+      execute.transform = (reply, protocol) =>
+        Array.isArray(reply) ? reply.map((item, index) => transformed(commands[index], item, protocol)) : reply
+      let next = execute
+      for (const { args } of commands.toReversed()) next = this.#request(args, () => {}, refuse, NO_KEY, next)
+      this.#target.send(this.#request(['MULTI'], () => {}, refuse, commands[0]?.hash, next))
+    })
+    if (!Array.isArray(replies)) throw new WatchError('a watched key was changed; nothing was applied', { outcome: 'rejected' })
+    return checked(replies)
+  }
+
+  async #pipeline(): Promise<unknown[]> {
+    const commands = [...this.#commands]
+    if (commands.length === 0) return []
+    const replies: Promise<unknown>[] = []
+    let next: Request | undefined
+    for (const [index, command] of [...commands.entries()].reverse()) {
+      const hash = index === 0 ? command.hash : NO_KEY
+      replies.unshift(
+        new Promise((resolve, reject) => {
+          // A reply that is an error takes its place among the others; anything else ends the whole pipeline.
+          const fail = (error: unknown): void => (error instanceof ReplyError ? resolve(error) : reject(error))
+          next = this.#request(command.args, resolve, fail, hash, next)
+          next.mapping = this.#target.settings.typeMapping
+          next.transform = command.transform
+        }),
+      )
+    }
+    const all = Promise.all(replies)
+    if (next !== undefined) this.#target.send(next)
+    return checked(await all)
+  }
+
+  #request(
+    args: PreparedCommand['args'],
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+    hash: number = NO_KEY,
+    next?: Request,
+  ): Request {
+    const { signal, timeout } = this.#target.settings
+    const request = new Request(args, hash, resolve, reject)
+    request.signal = signal
+    request.timeout = timeout
+    request.next = next
+    return request
+  }
+}
+
+function transformed(command: PreparedCommand | undefined, reply: Reply, protocol: 2 | 3): unknown {
+  if (command?.transform === undefined || reply instanceof Error) return reply
+  return command.transform(reply, protocol)
+}
+
+/** EXEC is refused because a command was: that one is the cause. Nothing was applied then. */
+function aborted(error: unknown, refused: unknown): unknown {
+  if (!(error instanceof ReplyError) || error.kind !== 'EXECABORT') return error
+  return new ReplyError(error.message, { outcome: 'rejected', command: 'EXEC', cause: refused })
+}
+
+function checked(replies: unknown[]): unknown[] {
+  if (replies.some((reply) => reply instanceof Error)) throw new MultiErrorReply(replies)
+  return replies
+}
+
+addCommands(Transaction.prototype)

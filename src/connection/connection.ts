@@ -1,0 +1,344 @@
+// Owns one socket from dial to close: its slots, its flushes and its end. One life; it never reconnects.
+// Knows no pool: what happened is told to an owner through callbacks.
+
+import type { Clock, Timer } from '../base/clock.js'
+import { setDeadline } from '../base/clock.js'
+import {
+  type CloseReason,
+  CommandTimeoutError,
+  ConnectionError,
+  ConnectTimeoutError,
+  MaxClientsError,
+  ProtocolError,
+  ReplyError,
+} from '../base/errors.js'
+import { Ring } from '../base/ring.js'
+import { Decoder, type ReplyHandler } from '../resp/decoder.js'
+import { Encoder } from '../resp/encoder.js'
+import type { Reply, ReplyMapping } from '../resp/types.js'
+import type { Handshake, HandshakeResult } from './handshake.js'
+import { confirmsSubscription } from './push.js'
+import { Request } from './request.js'
+import { RoundTrip } from './round-trip.js'
+import type { Dialer, Transport, TransportEvents } from './transport.js'
+
+/** Nothing leaves `closed`; `connecting` and `ready` may go there directly. */
+export type ConnectionState = 'connecting' | 'ready' | 'draining' | 'closed'
+
+/** What a connection tells its owner. Nothing is told after `closed`. */
+export interface ConnectionOwner {
+  ready(): void
+  /** The last reply that was owed has come. */
+  answeredAll(): void
+  /** There may be room for more commands than before. */
+  room(): void
+  closed(error: ConnectionError): void
+  push(items: Reply[]): void
+  /** A flush was answered after so many milliseconds. */
+  replied(milliseconds: number): void
+}
+
+export interface ConnectionSettings {
+  readonly address: string
+  readonly connectTimeout: number
+  readonly socketTimeout: number
+  readonly maxReplySize: number
+}
+
+
+/** A socket that holds back more than this takes no new commands until it has drained. */
+const HIGH_WATER = 256 * 1024
+
+export class Connection implements ReplyHandler, TransportEvents {
+  readonly address: string
+  readonly createdAt: number
+  /** When a byte last came, or was at last taken by the kernel. */
+  activeAt: number
+  /** When it was last given commands, pings not counted. */
+  usedAt: number
+  id = 0
+  protocol: 2 | 3 = 3
+  state: ConnectionState = 'connecting'
+  readonly roundTrip = new RoundTrip()
+  error: ConnectionError | undefined
+
+  readonly #settings: ConnectionSettings
+  readonly #clock: Clock
+  readonly #owner: ConnectionOwner
+  readonly #transport: Transport
+  readonly #handshake: Handshake
+  readonly #decoder: Decoder
+  readonly #encoder = new Encoder()
+  readonly #slots = new Ring<Request>()
+  #connectDeadline: Timer | undefined
+  #flushScheduled = false
+  /** Slots before this position were handed to the transport. */
+  #flushed = 0
+  #saturated = false
+  #earliestDeadline = Number.POSITIVE_INFINITY
+  #errorReplies = 0
+  /** Commands that will never be answered. */
+  #abandoned = 0
+
+  constructor(dial: Dialer, handshake: Handshake, settings: ConnectionSettings, clock: Clock, owner: ConnectionOwner) {
+    this.address = settings.address
+    this.#settings = settings
+    this.#clock = clock
+    this.#owner = owner
+    this.#handshake = handshake
+    this.#decoder = new Decoder(this, { maxReplySize: settings.maxReplySize })
+    this.createdAt = clock.now()
+    this.activeAt = this.createdAt
+    this.usedAt = this.createdAt
+    this.#connectDeadline = setDeadline(clock, settings.connectTimeout, () => {
+      const message = `no connection to ${this.address} was ready within ${settings.connectTimeout} ms`
+      this.destroy('connect-failed', new ConnectTimeoutError(message, 'connect-failed', this.address))
+    })
+    this.#transport = dial(this)
+  }
+
+  /** Commands written or about to be, whose replies are owed. */
+  get inFlight(): number {
+    return this.#slots.tail - this.#slots.head
+  }
+
+  get sent(): number {
+    return this.#slots.tail
+  }
+
+  /** Replies that came; less than what left the slots once the connection has ended. */
+  get answered(): number {
+    return this.#slots.head - this.#abandoned
+  }
+
+  get errorReplies(): number {
+    return this.#errorReplies
+  }
+
+  /** Whether the socket still holds back what was written. */
+  get saturated(): boolean {
+    return this.#saturated
+  }
+
+  /** Encodes the request and its followers, gives each a slot, and writes them at the end of this tick. */
+  send(first: Request): void {
+    for (let request: Request | undefined = first; request !== undefined; request = request.next) {
+      this.#encoder.encode(request.args)
+      this.#slots.push(request)
+      request.state = 'sent'
+      if (request.deadline < this.#earliestDeadline) this.#earliestDeadline = request.deadline
+    }
+    if (this.#flushScheduled) return
+    this.#flushScheduled = true
+    process.nextTick(flush, this)
+  }
+
+  /** Sends a request that does not count as use. */
+  ping(request: Request): void {
+    const usedAt = this.usedAt
+    this.send(request)
+    this.flush()
+    this.usedAt = usedAt
+  }
+
+  /** The requests that hold slots, oldest first, tombstones included. */
+  *slots(): Generator<Request> {
+    for (let position = this.#slots.head; position < this.#slots.tail; position++) {
+      const request = this.#slots.at(position)
+      if (request !== undefined) yield request
+    }
+  }
+
+  /** Whether the oldest unanswered command waits longer than RFC 6298 expects. */
+  isLate(now: number): boolean {
+    const oldest = this.roundTrip.oldest
+    return oldest !== undefined && now - oldest > this.roundTrip.timeout
+  }
+
+  /** Judges deadlines and silence. Call it only after the event loop has polled its sockets. */
+  check(now: number): void {
+    if (this.state !== 'ready' && this.state !== 'draining') return
+    if (now >= this.#earliestDeadline) this.#expire(now)
+    const oldest = this.roundTrip.oldest
+    const allowed = this.#settings.socketTimeout
+    if (oldest === undefined || allowed === 0) return
+    const silence = now - Math.max(oldest, this.activeAt)
+    if (silence > allowed + (this.#slots.peek()?.blocksFor ?? 0)) {
+      this.destroy('stalled', `no byte came from ${this.address} for ${Math.round(silence)} ms while replies were owed`)
+    }
+  }
+
+  /** Takes nothing new; closes when the last reply has come. */
+  drain(): void {
+    if (this.state === 'ready') this.state = 'draining'
+    if (this.state === 'draining' && this.inFlight === 0) this.destroy('closed', 'the connection was closed')
+  }
+
+  /** Ends now. What was handed to the socket is ambiguous, what was not is `not-sent`. */
+  destroy(reason: CloseReason, problem: string | ConnectionError, cause?: unknown): void {
+    if (this.state === 'closed') return
+    this.state = 'closed'
+    this.#connectDeadline?.cancel()
+    this.#transport.destroy()
+    this.#encoder.clear()
+    const details = cause === undefined ? {} : { cause }
+    const error = typeof problem === 'string' ? new ConnectionError(problem, reason, this.address, details) : problem
+    this.error = error
+    this.#abandoned = this.inFlight
+    for (let request = this.#slots.shift(); request !== undefined; request = this.#slots.shift()) {
+      if (request.state === 'settled') continue
+      const outcome = this.#slots.head > this.#flushed ? 'not-sent' : 'ambiguous'
+      const lost = { outcome, command: request.command, cause: error } as const
+      request.fail(new ConnectionError(`${request.command} got no reply: ${error.message}`, reason, this.address, lost))
+    }
+    this.#owner.closed(error)
+  }
+
+  flush(): void {
+    this.#flushScheduled = false
+    if (this.state === 'closed') return
+    const now = this.#clock.now()
+    this.#flushed = this.#slots.tail
+    this.usedAt = now
+    this.roundTrip.flushed(this.#flushed, now)
+    const transport = this.#transport
+    const several = this.#encoder.pending > 64 * 1024
+    if (several) transport.cork()
+    this.#encoder.flush((chunk) => {
+      transport.write(chunk)
+      return transport.pending === 0
+    })
+    if (several) transport.uncork()
+    if (transport.pending > HIGH_WATER) this.#saturated = true
+  }
+
+  // TransportEvents
+
+  opened(): void {
+    this.#shakeHands().then(
+      (result) => this.#becomeReady(result),
+      (error: unknown) => this.#handshakeFailed(error),
+    )
+  }
+
+  received(chunk: Buffer, length: number): void {
+    if (this.state === 'closed') return
+    try {
+      this.#decoder.write(chunk, length)
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      this.destroy('protocol-error', `${this.address} broke the protocol: ${message}`, error)
+      return
+    }
+    if (this.isClosed) return
+    const now = this.#clock.now()
+    this.activeAt = now
+    const sample = this.roundTrip.answered(this.#slots.head, now)
+    if (sample >= 0) this.#owner.replied(sample)
+    if (this.state === 'connecting') return
+    if (this.#slots.head === this.#slots.tail) this.#becomeIdle()
+    else this.#owner.room()
+  }
+
+  drained(): void {
+    if (!this.#saturated) return
+    this.#saturated = false
+    this.activeAt = this.#clock.now()
+    if (this.state === 'ready') this.#owner.room()
+  }
+
+  closed(error: Error | undefined): void {
+    if (this.state === 'closed') return
+    const phase = this.state === 'connecting'
+    if (error === undefined) {
+      const when = phase ? 'before the connection was ready' : 'while it was in use'
+      this.destroy(phase ? 'connect-failed' : 'server-closed', `${this.address} closed the connection ${when}`)
+      return
+    }
+    const what = phase ? `cannot connect to ${this.address}` : `the connection to ${this.address} broke`
+    this.destroy(phase ? 'connect-failed' : 'network-error', `${what}: ${error.message}`, error)
+  }
+
+  // ReplyHandler
+
+  onReply(value: Reply): void {
+    const request = this.#slots.shift()
+    if (request === undefined) throw new ProtocolError('a reply came that no command asked for')
+    request.succeed(value, this.protocol)
+  }
+
+  onErrorReply(error: ReplyError): void {
+    const request = this.#slots.shift()
+    if (request === undefined) throw error
+    this.#errorReplies++
+    request.fail(error.answering(request.command))
+  }
+
+  onPush(items: Reply[]): void {
+    const request = this.#slots.peek()
+    if (request !== undefined && confirmsSubscription(request.args, items)) this.onReply(items)
+    else this.#owner.push(items)
+  }
+
+  replyMapping(): ReplyMapping | undefined {
+    return this.#slots.peek()?.mapping
+  }
+
+  // The rest
+
+  get isClosed(): boolean {
+    return this.state === 'closed'
+  }
+
+  #becomeIdle(): void {
+    if (this.state === 'draining') this.drain()
+    else this.#owner.answeredAll()
+  }
+
+  #expire(now: number): void {
+    let next = Number.POSITIVE_INFINITY
+    for (let position = this.#slots.head; position < this.#slots.tail; position++) {
+      const request = this.#slots.at(position)
+      if (request === undefined || request.state === 'settled') continue
+      if (request.deadline > now) {
+        next = Math.min(next, request.deadline)
+        continue
+      }
+      const outcome = position < this.#flushed ? 'ambiguous' : 'not-sent'
+      request.fail(new CommandTimeoutError(request.timeout, { outcome, command: request.command }))
+    }
+    this.#earliestDeadline = next
+  }
+
+  #shakeHands(): Promise<HandshakeResult> {
+    return this.#handshake(
+      (args) =>
+        new Promise<unknown>((resolve, reject) => {
+          this.send(new Request(args, -1, resolve, reject))
+        }),
+    )
+  }
+
+  #becomeReady(result: HandshakeResult): void {
+    if (this.state !== 'connecting') return
+    this.#connectDeadline?.cancel()
+    this.id = result.id
+    this.protocol = result.protocol
+    this.state = 'ready'
+    this.#owner.ready()
+  }
+
+  /** Not even a soft failure may leave a half-made connection: its reply stream cannot be trusted. */
+  #handshakeFailed(error: unknown): void {
+    if (this.state !== 'connecting') return
+    const text = error instanceof Error ? error.message : String(error)
+    const message = `${this.address} did not accept the connection: ${text}`
+    const busy = error instanceof ReplyError && text.includes('max number of clients')
+    const Kind = busy ? MaxClientsError : ConnectionError
+    this.destroy('handshake-failed', new Kind(message, 'handshake-failed', this.address, { cause: error }))
+  }
+}
+
+function flush(connection: Connection): void {
+  connection.flush()
+}

@@ -1,0 +1,101 @@
+// Owns one command on its way: its arguments, its caller's promise and what became of it. Knows no socket.
+
+import type { Argument } from '../resp/encoder.js'
+import type { Reply, ReplyMapping } from '../resp/types.js'
+
+/** `waiting`: no byte handed on · `sent`: it holds a slot of a connection · `settled`: its caller has the outcome. */
+export type RequestState = 'waiting' | 'sent' | 'settled'
+
+/** Makes the caller's value of a reply, which has the shapes of the protocol that its connection speaks. */
+export type ReplyTransform = (reply: Reply, protocol: 2 | 3) => unknown
+
+/**
+ * A request that was settled while it holds a slot is a tombstone: its reply is still read and then dropped,
+ * so that no reply ever meets the wrong caller.
+ */
+export class Request {
+  readonly args: readonly Argument[]
+  /** Hash of the key that decides the order, or `NO_KEY`. */
+  readonly hash: number
+  state: RequestState = 'waiting'
+  mapping: ReplyMapping | undefined = undefined
+  transform: ReplyTransform | undefined = undefined
+  /** `commandTimeout` in ms; 0 for none. */
+  timeout = 0
+  /** When the timeout runs out, on the pool's clock; Infinity without one. */
+  deadline = Number.POSITIVE_INFINITY
+  /** How long the server itself may hold the reply back, in ms: the timeout of a blocking command; Infinity is legal. */
+  blocksFor = 0
+  /** The request that must be written directly behind this one, for transactions and pipelines. */
+  next: Request | undefined = undefined
+  /** Aborts the wait for the reply; the command itself may still be applied. */
+  signal: AbortSignal | undefined = undefined
+  /** Its place in a queue while it waits. */
+  waiter: { leave(): void } | undefined = undefined
+  #disarm: (() => void) | undefined = undefined
+  private readonly resolve: (value: unknown) => void
+  private readonly reject: (error: unknown) => void
+
+  constructor(
+    args: readonly Argument[],
+    hash: number,
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.args = args
+    this.hash = hash
+    this.resolve = resolve
+    this.reject = reject
+  }
+
+  /** Name of the command in capitals, for messages. */
+  get command(): string {
+    return String(this.args[0]).toUpperCase()
+  }
+
+  /** Lets the signal settle the request from now on, with the signal's own reason. */
+  arm(signal: AbortSignal): void {
+    const abort = (): void => this.fail(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    this.#disarm = () => signal.removeEventListener('abort', abort)
+  }
+
+  disarm(): void {
+    this.#disarm?.()
+    this.#disarm = undefined
+  }
+
+  succeed(reply: Reply, protocol: 2 | 3): void {
+    if (this.state === 'settled') return
+    this.state = 'settled'
+    this.disarm()
+    if (this.transform === undefined) {
+      this.resolve(reply)
+      return
+    }
+    let value: unknown
+    try {
+      value = this.transform(reply, protocol)
+    } catch (error) {
+      this.reject(error)
+      return
+    }
+    this.resolve(value)
+  }
+
+  /** Settles with an error; the followers of a chain are settled by whoever fails the chain. */
+  fail(error: unknown): void {
+    if (this.state === 'settled') return
+    this.state = 'settled'
+    this.waiter?.leave()
+    this.disarm()
+    this.reject(error)
+  }
+}
+
+/** Fails a request and everything that was to be written behind it. */
+export function failChain(first: Request, errorFor: (request: Request) => unknown): void {
+  for (let request: Request | undefined = first; request !== undefined; request = request.next) {
+    request.fail(errorFor(request))
+  }
+}

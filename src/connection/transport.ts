@@ -1,0 +1,116 @@
+// Owns the byte stream below a connection: TCP, TLS or a unix socket through node:net. Knows no RESP.
+
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { type ConnectionOptions as TlsOptions, connect as connectTls } from 'node:tls'
+
+/** What a transport tells its connection. After `closed` nothing else comes. */
+export interface TransportEvents {
+  opened(): void
+  /** `length` bytes at the start of `chunk`, which is used again after the call. */
+  received(chunk: Buffer, length: number): void
+  /** What the kernel would not take at once has been taken. */
+  drained(): void
+  closed(error: Error | undefined): void
+}
+
+export interface Transport {
+  /** Bytes written that the kernel has not taken yet. */
+  readonly pending: number
+  write(chunk: Buffer): void
+  /** Writes between `cork` and `uncork` go out together. */
+  cork(): void
+  uncork(): void
+  /** Ends now; `closed` is not called afterwards. */
+  destroy(): void
+}
+
+/** Starts a dial and returns at once; the outcome comes through the events. */
+export type Dialer = (events: TransportEvents) => Transport
+
+export interface DialTarget {
+  host: string
+  port: number
+  path: string | undefined
+  tls: TlsOptions | undefined
+  /** TCP keep-alive starts after this long without traffic, in ms; 0 switches it off. */
+  keepAlive: number
+  /** Connections do not keep the process alive. */
+  unref: boolean
+}
+
+const READ_BUFFER_SIZE = 64 * 1024
+
+/** `host:port`, `[v6]:port` or a path, for people. */
+export function describeAddress(target: Pick<DialTarget, 'host' | 'port' | 'path'>): string {
+  if (target.path !== undefined) return target.path
+  return target.host.includes(':') ? `[${target.host}]:${target.port}` : `${target.host}:${target.port}`
+}
+
+/** A dialer for one address; the name is looked up anew for each connection. */
+export function dialerFor(target: DialTarget): Dialer {
+  return (events) => new SocketTransport(target, events)
+}
+
+class SocketTransport implements Transport {
+  readonly #socket: Socket
+  #error: Error | undefined
+
+  constructor(target: DialTarget, events: TransportEvents) {
+    this.#socket = openSocket(target, (chunk, length) => events.received(chunk, length))
+    this.#socket.once(target.tls === undefined ? 'connect' : 'secureConnect', () => events.opened())
+    this.#socket.on('drain', () => events.drained())
+    this.#socket.on('error', (error) => {
+      this.#error = error
+    })
+    this.#socket.once('close', () => events.closed(this.#error))
+  }
+
+  get pending(): number {
+    return this.#socket.writableLength
+  }
+
+  write(chunk: Buffer): void {
+    this.#socket.write(chunk)
+  }
+
+  cork(): void {
+    this.#socket.cork()
+  }
+
+  uncork(): void {
+    this.#socket.uncork()
+  }
+
+  destroy(): void {
+    this.#socket.removeAllListeners()
+    // An error may still be on its way from the kernel; without a listener it would end the process.
+    this.#socket.on('error', () => {})
+    this.#socket.destroy()
+  }
+}
+
+/** One static buffer a connection: nothing is allocated to read. */
+function openSocket(target: DialTarget, received: (chunk: Buffer, length: number) => void): Socket {
+  const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_SIZE)
+  const callback = (length: number): boolean => {
+    received(buffer, length)
+    return true
+  }
+  const address = target.path === undefined ? { host: target.host, port: target.port } : { path: target.path }
+  const common = {
+    ...address,
+    keepAlive: target.keepAlive > 0,
+    keepAliveInitialDelay: target.keepAlive,
+    noDelay: true,
+    onread: { buffer, callback },
+  }
+  const socket =
+    target.tls === undefined ? connectTcp(common) : connectTls({ ...tlsDefaults(target), ...target.tls, ...common })
+  if (target.unref) socket.unref()
+  return socket
+}
+
+/** The certificate is checked against the host asked for; an IP address must not be sent as a server name. */
+function tlsDefaults(target: DialTarget): TlsOptions {
+  return isIP(target.host) === 0 ? { servername: target.host } : {}
+}

@@ -1,0 +1,32 @@
+// Owns the public surface; re-exports only.
+
+export {
+  ArgumentError,
+  type CloseReason,
+  CommandTimeoutError,
+  ConnectionError,
+  ConnectTimeoutError,
+  LeaseReleasedError,
+  MaxClientsError,
+  OptionError,
+  type Outcome,
+  PoolClosedError,
+  PoolFullError,
+  ProtocolError,
+  ReplyError,
+  RespoolError,
+  WatchError,
+} from './base/errors.js'
+export type { DurationSummary } from './base/histogram.js'
+export { VERSION } from './base/version.js'
+export type { CloseOptions, CommandOptions, LeaseOptions } from './client/call-options.js'
+export { type ConnectionInfo, ConnectionPool, type ConnectionPoolEvents } from './client/connection-pool.js'
+export { Lease } from './client/lease.js'
+export { type ConnectionPoolOptions, optionsFromEnvironment } from './client/options.js'
+export { type NoMapping, Redis, type RedisOptions } from './client/redis.js'
+export { MultiErrorReply, Transaction } from './client/transaction.js'
+export type { RedisArgument, RespVersions, TypeMapping } from './command/definitions.js'
+export { ConnectionPoolTimeoutError, type ExhaustionCause, type Verdict } from './pool/exhaustion.js'
+export type { Place } from './pool/roster.js'
+export type { HolderStats, PoolStats } from './pool/stats.js'
+export { RESP_TYPES, VerbatimString } from './resp/types.js'

@@ -1,0 +1,333 @@
+// Owns the lives of a pool's connections: made, lent, given back, drained, doomed, gone. Everything that happens to one
+// arrives here and ends in a move on the roster. Knows no callers by name and no policy of who is served first.
+
+import type { Clock } from '../base/clock.js'
+import type { CloseReason, ConnectionError } from '../base/errors.js'
+import type { Connection, ConnectionOwner } from '../connection/connection.js'
+import { failChain, type Request } from '../connection/request.js'
+import type { Reply } from '../resp/types.js'
+import { sendBlocking } from './blocking.js'
+import { type Borrower, Dispatch, type DispatchLimits } from './dispatch.js'
+import { Keeper } from './keeper.js'
+import type { ResolvedPoolOptions } from './options.js'
+import { Entry, type Holder, Roster } from './roster.js'
+import { Counters, describeHolder, type HolderStats, type PoolStats } from './stats.js'
+import { isHopeless, Supply } from './supply.js'
+import type { Waiter } from './waiters.js'
+import { WaitingRoom } from './waiting-room.js'
+
+/** What a pool tells whoever made it. */
+export interface PoolEvents {
+  opened(connection: Connection): void
+  closed(connection: Connection, error: ConnectionError): void
+  connectFailed(error: ConnectionError): void
+  released(): void
+  leaked(holder: HolderStats): void
+  pushed(items: Reply[]): void
+}
+
+export interface PoolDependencies {
+  readonly address: string
+  /** What SELECT must go back to after a lease. */
+  readonly database: number
+  readonly connectTimeout: number
+  readonly settings: ResolvedPoolOptions
+  readonly connect: (owner: ConnectionOwner) => Connection
+  readonly clock: Clock
+  /** A number in [0, 1). */
+  readonly random: () => number
+  readonly events: PoolEvents
+}
+
+/** `closing`: nothing new is accepted, what was accepted goes on. */
+export type Phase = 'open' | 'closing' | 'closed'
+
+/** A connection ends up to this share of its lifetime early, so that a fleet does not reconnect at once. */
+const LIFETIME_JITTER = 0.1
+
+export class PoolCore {
+  readonly clock: Clock
+  /** What SELECT must go back to after a lease. */
+  readonly database: number
+  readonly limits: DispatchLimits
+  readonly roster = new Roster()
+  readonly counters = new Counters()
+  readonly dispatch: Dispatch
+  readonly supply: Supply
+  readonly keeper: Keeper
+  phase: Phase = 'open'
+  /** Told when a connection is ready or a dial has failed. */
+  readonly warming: { resolve(): void; reject(error: unknown): void }[] = []
+  /** Told when the last thing accepted before closing is done. */
+  quiet: (() => void) | undefined
+  readonly #deps: PoolDependencies
+  readonly #room: WaitingRoom
+  /** How many CLIENT UNBLOCKs that concern an entry are on their way. */
+  readonly #held = new Map<Entry, number>()
+
+  constructor(deps: PoolDependencies, stats: () => PoolStats) {
+    const { settings, clock } = deps
+    const { maxConnections, minConnections, lanes, pipelining } = settings
+    this.#deps = deps
+    this.clock = clock
+    this.database = deps.database
+    this.limits = { maxConnections, minConnections, lanes: Math.min(lanes, maxConnections), pipelining }
+    this.dispatch = new Dispatch(this.roster, this.limits, this)
+    this.supply = new Supply(this.roster, clock, deps.random, settings, () => this.serve())
+    this.keeper = new Keeper(this.roster, clock, settings, this)
+    this.#room = new WaitingRoom({
+      clock,
+      counters: this.counters,
+      acquireTimeout: settings.acquireTimeout,
+      connectTimeout: deps.connectTimeout,
+      maxWaiting: settings.maxWaiting,
+      waiting: () => this.dispatch.waiting,
+      canGrow: () => this.roster.total < this.limits.maxConnections,
+      ahead: (order) => this.dispatch.ahead(order),
+      stats,
+      lastConnectError: () => this.supply.lastError,
+      loopDelay: () => this.keeper.loopDelay,
+    })
+  }
+
+  // What callers set in motion
+
+  /** Arms signal and deadline; false when the signal was aborted already and the request has failed. */
+  prepare(first: Request): boolean {
+    if (!this.keeper.watching) this.keeper.watch()
+    for (let request: Request | undefined = first; request !== undefined; request = request.next) {
+      const { signal, timeout } = request
+      if (signal !== undefined) {
+        if (signal.aborted) request.fail(signal.reason)
+        else request.arm(signal)
+      }
+      if (timeout > 0 && request.blocksFor === 0) request.deadline = this.clock.now() + timeout
+    }
+    return first.state !== 'settled'
+  }
+
+  borrow(borrower: Borrower, timeout?: number, signal?: AbortSignal): void {
+    this.dispatch.borrow(borrower, () => this.#room.admitBorrower(borrower, timeout, signal))
+  }
+
+  /** Lends a connection to one command: one that blocks, or any in a classic pool. */
+  executeAlone(request: Request, kind: 'command' | 'blocking'): void {
+    const borrower: Borrower = {
+      kind,
+      label: request.command,
+      stack: undefined,
+      grant: (entry) => {
+        if (kind === 'blocking') this.sendBlocking(entry, request)
+        else entry.connection.send(request)
+      },
+      fail: (error) => failChain(request, () => error),
+    }
+    this.dispatch.borrow(borrower, () => this.#room.admitCommand(borrower, request))
+  }
+
+  /** Ends the connection once it is free, and takes it out of use until then. */
+  doom(entry: Entry, reason: CloseReason): void {
+    entry.doomed = reason
+    if (entry.place === 'idle') this.#endIfUnwanted(entry)
+    else if (entry.place === 'shared' || entry.place === 'late') this.dispatch.drain(entry)
+  }
+
+  serve(): void {
+    if (this.phase === 'closed') return
+    this.dispatch.serve()
+    if (this.warming.length > 0) this.dial(Math.max(1, this.limits.minConnections) - this.roster.total)
+    this.#checkQuiet()
+  }
+
+  /** Whether the last accepted command was answered and the last lease given back. */
+  #checkQuiet(): void {
+    if (this.phase !== 'closing' || this.dispatch.waiting > 0 || this.roster.count('leased') > 0) return
+    if (this.roster.all().every(({ connection }) => connection.inFlight === 0)) this.quiet?.()
+  }
+
+  // What the policy asks for
+
+  now(): number {
+    return this.clock.now()
+  }
+
+  dial(count: number): void {
+    for (let left = Math.min(count, this.supply.allowed); left > 0; left--) {
+      this.roster.add(new Entry(this.#deps.connect, this, this.now()))
+    }
+  }
+
+  lend(entry: Entry, borrower: Borrower): void {
+    const now = this.now()
+    const { kind, label, stack } = borrower
+    this.roster.move(entry, 'leased', now)
+    entry.holder = { kind, label, since: now, stack, reported: false }
+    this.counters.acquired++
+    borrower.grant(entry)
+  }
+
+  wait(request: Request): Waiter<Request> | undefined {
+    return this.#room.admitCommand(request, request)
+  }
+
+  waited(waiter: Waiter<unknown>): void {
+    this.#room.served(waiter)
+  }
+
+  drained(entry: Entry): void {
+    this.dispatch.drained(entry)
+    this.#endIfUnwanted(entry)
+    this.serve()
+  }
+
+  // What the holder of a lease asks for
+
+  sendBlocking(entry: Entry, request: Request): void {
+    sendBlocking(this, entry, request)
+  }
+
+  execute(request: Request): void {
+    if (!this.prepare(request)) return
+    if (this.dispatch.classic) this.executeAlone(request, 'command')
+    else this.dispatch.execute(request)
+  }
+
+  hold(entry: Entry): void {
+    this.#held.set(entry, (this.#held.get(entry) ?? 0) + 1)
+  }
+
+  letGo(entry: Entry): void {
+    const left = (this.#held.get(entry) ?? 0) - 1
+    if (left > 0) this.#held.set(entry, left)
+    else this.#held.delete(entry)
+    if (left <= 0 && entry.connection.inFlight === 0) this.#freeUnlessHeld(entry)
+  }
+
+  /** The holder is done; `quiet` says that nothing it sent is unanswered. */
+  giveBack(entry: Entry, quiet: boolean): void {
+    const { holder } = entry
+    if (holder === undefined || entry.connection.isClosed) return
+    holder.kind = 'command'
+    if (quiet) this.#freeUnlessHeld(entry)
+  }
+
+  // What the keeper finds
+
+  turnedLate(entries: readonly Entry[]): void {
+    this.dispatch.turnedLate(entries)
+  }
+
+  narrow(): void {
+    for (const entry of this.dispatch.narrow()) this.dispatch.drain(entry)
+  }
+
+  leaked(holder: Holder): void {
+    this.counters.leaksReported++
+    this.#deps.events.leaked(describeHolder(holder, this.now()))
+  }
+
+  // What connections tell
+
+  ready(entry: Entry): void {
+    const now = this.now()
+    const { maxLifetime } = this.#deps.settings
+    this.supply.succeeded()
+    this.counters.opened++
+    this.counters.connect.record(now - entry.connection.createdAt)
+    if (maxLifetime > 0) entry.expiresAt = now + maxLifetime * (1 - LIFETIME_JITTER * this.#deps.random())
+    this.roster.move(entry, 'idle', now)
+    this.keeper.start()
+    this.#deps.events.opened(entry.connection)
+    this.#endIfUnwanted(entry)
+    const enough = this.roster.total - this.roster.count('connecting') >= Math.max(1, this.limits.minConnections)
+    if (enough) for (const { resolve } of this.warming.splice(0)) resolve()
+    this.serve()
+  }
+
+  answeredAll(entry: Entry): void {
+    const { place } = entry
+    switch (place) {
+      case 'shared':
+        if (entry.backlog.length > 0) this.dispatch.sendBacklog(entry)
+        if (this.phase === 'closing') this.#checkQuiet()
+        return
+      case 'late':
+        this.dispatch.recover(entry)
+        this.#checkQuiet()
+        return
+      case 'draining':
+        this.drained(entry)
+        return
+      case 'leased':
+        this.#freeUnlessHeld(entry)
+        return
+      case 'idle':
+      case 'connecting':
+        return
+      default:
+        place satisfies never
+    }
+  }
+
+  room(entry: Entry): void {
+    if (entry.place === 'late' && !entry.connection.isLate(this.now())) this.dispatch.recover(entry)
+    else if (entry.backlog.length > 0) this.dispatch.sendBacklog(entry)
+  }
+
+  closed(entry: Entry, error: ConnectionError): void {
+    const { place, connection } = entry
+    this.roster.remove(entry)
+    this.#held.delete(entry)
+    this.counters.retire(entry, error.reason)
+    this.#endHold(entry)
+    if (this.phase === 'closed') return
+    if (place === 'connecting') this.#connectFailed(error)
+    else this.#deps.events.closed(connection, error)
+    if (place === 'shared' || place === 'late' || place === 'draining') this.dispatch.lanesChanged(entry.backlog)
+    this.serve()
+  }
+
+  push(_entry: Entry, items: Reply[]): void {
+    this.#deps.events.pushed(items)
+  }
+
+  replied(milliseconds: number): void {
+    this.counters.reply.record(milliseconds)
+  }
+
+  // The rest
+
+  #freeUnlessHeld(entry: Entry): void {
+    if (entry.holder === undefined || entry.holder.kind === 'lease' || this.#held.has(entry)) return
+    this.#endHold(entry)
+    this.roster.move(entry, 'idle', this.now())
+    this.#endIfUnwanted(entry)
+    this.#deps.events.released()
+    this.serve()
+  }
+
+  #endHold(entry: Entry): void {
+    const { holder } = entry
+    if (holder === undefined) return
+    entry.holder = undefined
+    this.counters.released++
+    this.counters.use.record(this.now() - holder.since)
+  }
+
+  /** A free connection that was marked, or is above the limit, ends here. */
+  #endIfUnwanted(entry: Entry): void {
+    const surplus = this.roster.total > this.limits.maxConnections
+    const reason = entry.doomed ?? (surplus ? 'surplus' : undefined)
+    if (reason !== undefined) entry.connection.destroy(reason, `the pool no longer needs the connection (${reason})`)
+  }
+
+  #connectFailed(error: ConnectionError): void {
+    this.supply.failed(error)
+    this.#deps.events.connectFailed(error)
+    for (const { reject } of this.warming.splice(0)) reject(error)
+    // A wrong password does not heal by waiting; but what works already may still serve those who wait.
+    if (!isHopeless(error) || this.roster.total > this.roster.count('connecting')) return
+    for (const { item } of this.dispatch.leases.takeAll()) item.fail(error)
+    for (const { item } of this.dispatch.takeCommands()) failChain(item, () => error)
+  }
+}

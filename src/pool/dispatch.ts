@@ -1,0 +1,315 @@
+// Owns the policy: which connection a command or a lease gets, and who waits for what. Opens and closes nothing itself;
+// knows no clock beyond what it is told.
+
+import type { Request } from '../connection/request.js'
+import { Lanes } from './lanes.js'
+import type { Entry, Holder, Roster } from './roster.js'
+import { type Waiter, Waiters } from './waiters.js'
+
+/** A caller who wants a connection to itself. */
+export interface Borrower {
+  readonly kind: Holder['kind']
+  readonly label: string
+  readonly stack: string | undefined
+  grant(entry: Entry): void
+  fail(error: unknown): void
+}
+
+export interface DispatchLimits {
+  maxConnections: number
+  minConnections: number
+  lanes: number
+  readonly pipelining: number
+}
+
+export interface DispatchHost {
+  now(): number
+  /** Starts up to so many dials; fewer where the supply says so. */
+  dial(count: number): void
+  /** The borrower has the entry from now on. */
+  lend(entry: Entry, borrower: Borrower): void
+  /** Starts the wait of a command, or fails it and returns undefined when too many wait. */
+  wait(request: Request): Waiter<Request> | undefined
+  /** A command's wait ended well. */
+  waited(waiter: Waiter<unknown>): void
+  /** A lane has answered all it owed. */
+  drained(entry: Entry): void
+}
+
+export class Dispatch {
+  readonly lanes: Lanes
+  readonly leases = new Waiters<Borrower>()
+  /** Commands for which no connection is open at all. */
+  readonly unrouted = new Waiters<Request>()
+  readonly #roster: Roster
+  readonly #shared: readonly Entry[]
+  readonly #limits: DispatchLimits
+  readonly #host: DispatchHost
+  /** How many lanes the load asks for; grows as commands overlap. */
+  #wantedLanes = 1
+  #serving = false
+
+  constructor(roster: Roster, limits: DispatchLimits, host: DispatchHost) {
+    this.#roster = roster
+    this.#shared = roster.at('shared')
+    this.#limits = limits
+    this.#host = host
+    this.lanes = new Lanes(roster)
+  }
+
+  /** With `pipelining: 1` every command borrows a whole connection: the classic pool. */
+  get classic(): boolean {
+    return this.#limits.pipelining === 1
+  }
+
+  /** One connection is kept for sharing, so that leases never starve commands. */
+  get maxLeases(): number {
+    const { maxConnections } = this.#limits
+    return this.classic || maxConnections === 1 ? maxConnections : maxConnections - 1
+  }
+
+  /** Callers in all queues. */
+  get waiting(): number {
+    return this.leases.length + this.waitingCommands
+  }
+
+  get waitingCommands(): number {
+    let commands = this.unrouted.length
+    for (const place of ['shared', 'late', 'draining'] as const) {
+      for (const entry of this.#roster.at(place)) commands += entry.backlog.length
+    }
+    return commands
+  }
+
+  /** How long the first in any line has waited, in ms. */
+  longestWait(now: number): number {
+    const firsts = [this.leases.first, this.unrouted.first, ...this.#roster.all().map((entry) => entry.backlog.first)]
+    return Math.max(0, ...firsts.map((waiter) => (waiter === undefined ? 0 : now - waiter.since)))
+  }
+
+  /** How many callers came before this one and still wait. */
+  ahead(order: number): number {
+    let count = 0
+    for (const waiter of this.leases) if (waiter.order < order) count++
+    for (const waiter of this.unrouted) if (waiter.order < order) count++
+    return count
+  }
+
+  /** Empties the queues of commands, in order of arrival. */
+  takeCommands(): Waiter<Request>[] {
+    const waiting = this.unrouted.takeAll()
+    for (const entry of this.#roster.all()) waiting.push(...entry.backlog.takeAll())
+    return waiting.sort((a, b) => a.order - b.order)
+  }
+
+  /** The whole policy for a command that shares: its key's lane takes it, or it waits. */
+  execute(request: Request): void {
+    const entry = this.lanes.route(request.hash)
+    if (entry !== undefined && this.#hasRoom(entry)) {
+      this.#send(entry, request)
+      return
+    }
+    const waiter = this.#host.wait(request)
+    if (waiter !== undefined) this.#queue(entry, waiter)
+  }
+
+  /** Lends an idle connection now, or puts the borrower in line; `waiter` is made only if it must wait. */
+  borrow(borrower: Borrower, wait: () => Waiter<Borrower> | undefined): void {
+    const idle = this.#roster.newestIdle()
+    if (idle !== undefined && this.leases.length + this.unrouted.length === 0 && this.#mayLend()) {
+      this.#host.lend(idle, borrower)
+      return
+    }
+    const waiter = wait()
+    if (waiter === undefined) return
+    this.leases.push(waiter)
+    this.serve()
+  }
+
+  /** Gives what is free to those who wait, then sees to it that more becomes free. */
+  serve(): void {
+    if (this.#serving) return
+    this.#serving = true
+    while (this.#serveNext());
+    this.#openLanes()
+    this.#yieldLane()
+    this.#grow()
+    this.#serving = false
+  }
+
+  /** Commands overlap, or wait behind a full lane: another lane is worth its connection. */
+  widen(lanes: number): void {
+    const wanted = Math.min(lanes, this.#limits.maxConnections)
+    if (wanted <= this.#wantedLanes) return
+    this.#wantedLanes = wanted
+    this.serve()
+  }
+
+  /** Back to one lane; commands that still overlap will widen again. */
+  narrow(): Entry[] {
+    this.#wantedLanes = 1
+    return this.#shared.slice(1)
+  }
+
+  /** A lane takes nothing new; it becomes idle with its last reply. */
+  drain(entry: Entry): void {
+    this.#roster.move(entry, 'draining', this.#host.now())
+    this.lanesChanged()
+    if (entry.connection.inFlight === 0) this.#host.drained(entry)
+  }
+
+  drained(entry: Entry): void {
+    this.#roster.move(entry, 'idle', this.#host.now())
+    this.lanesChanged()
+  }
+
+  turnedLate(entries: readonly Entry[]): void {
+    for (const entry of entries) this.#roster.move(entry, 'late', this.#host.now())
+    this.lanesChanged()
+    this.serve()
+  }
+
+  /** A late lane answered: it is a lane again, or surplus if another took its place. */
+  recover(entry: Entry): void {
+    if (this.#shared.length >= this.#wantedLanes) {
+      this.drain(entry)
+    } else {
+      this.#roster.move(entry, 'shared', this.#host.now())
+      this.lanesChanged()
+    }
+    this.serve()
+  }
+
+  /** Sends what waits behind this lane while it has room. */
+  sendBacklog(entry: Entry): void {
+    const { backlog } = entry
+    for (let first = backlog.first; first !== undefined && this.#canTake(entry); first = backlog.first) {
+      this.#sendWaiting(entry, first)
+    }
+  }
+
+  /**
+   * Call it after every change of the lanes: all that waits is routed anew, in order of arrival.
+   * `lost` is the backlog of a lane that is gone.
+   */
+  lanesChanged(lost?: Waiters<Request>): void {
+    const waiting = this.takeCommands()
+    if (lost !== undefined && lost.length > 0) {
+      waiting.push(...lost.takeAll())
+      waiting.sort((a, b) => a.order - b.order)
+    }
+    this.lanes.changed()
+    // Opening further lanes is left to `serve`, which the caller calls next.
+    const serving = this.#serving
+    this.#serving = true
+    for (const waiter of waiting) {
+      const entry = this.lanes.route(waiter.item.hash)
+      if (entry !== undefined && this.#hasRoom(entry)) this.#sendWaiting(entry, waiter)
+      else this.#queue(entry, waiter)
+    }
+    this.#serving = serving
+  }
+
+  #send(entry: Entry, request: Request): void {
+    const { connection } = entry
+    connection.send(request)
+    this.lanes.follow(request.hash, entry, false)
+    // Only now, since a change of lanes must find this command in flight.
+    if (this.#wantedLanes < this.#limits.lanes && connection.inFlight > 1) this.widen(this.#limits.lanes)
+  }
+
+  #sendWaiting(entry: Entry, waiter: Waiter<Request>): void {
+    waiter.leave()
+    this.#host.waited(waiter)
+    this.#send(entry, waiter.item)
+  }
+
+  #queue(entry: Entry | undefined, waiter: Waiter<Request>): void {
+    if (entry === undefined) {
+      this.unrouted.push(waiter)
+      this.serve()
+      return
+    }
+    entry.backlog.push(waiter)
+    this.lanes.follow(waiter.item.hash, entry, true)
+    if (entry.place === 'shared') this.widen(this.#shared.length + 1)
+  }
+
+  #hasRoom(entry: Entry): boolean {
+    return entry.backlog.length === 0 && this.#canTake(entry)
+  }
+
+  #canTake(entry: Entry): boolean {
+    const { connection, place } = entry
+    return place !== 'draining' && !connection.saturated && connection.inFlight < this.#limits.pipelining
+  }
+
+  #mayLend(): boolean {
+    return this.#roster.count('leased') < this.maxLeases
+  }
+
+  /** First come, first served, as far as what each waits for is there. */
+  #serveNext(): boolean {
+    const idle = this.#roster.newestIdle()
+    const lease = this.leases.first
+    const command = this.unrouted.first
+    const canLend = idle !== undefined && lease !== undefined && this.#mayLend()
+    const canOpen = idle !== undefined && command !== undefined
+    if (canLend && !(canOpen && command.order < lease.order)) {
+      lease.leave()
+      this.#host.waited(lease)
+      this.#host.lend(idle, lease.item)
+      return true
+    }
+    if (!canOpen) return false
+    this.#open(idle)
+    return true
+  }
+
+  #open(idle: Entry): void {
+    this.#roster.move(idle, 'shared', this.#host.now())
+    this.lanesChanged()
+  }
+
+  #openLanes(): void {
+    const busy = this.#shared.length + this.#roster.count('late') > 0
+    while (busy && this.#shared.length < this.#wantedLanes) {
+      const idle = this.#roster.newestIdle()
+      if (idle === undefined) return
+      this.#open(idle)
+    }
+  }
+
+  /** A lease that cannot have a new connection gets the next lane that drains, but for the one kept for sharing. */
+  #yieldLane(): void {
+    const roster = this.#roster
+    if (this.leases.length === 0 || !this.#mayLend() || roster.total < this.#limits.maxConnections) return
+    if (roster.count('idle') + roster.count('connecting') + roster.count('draining') > 0) return
+    const lanes = [...this.#shared, ...roster.at('late')]
+    if (lanes.length <= (this.#limits.maxConnections === 1 ? 0 : 1)) return
+    const quietest = lanes.reduce((a, b) => (b.connection.inFlight < a.connection.inFlight ? b : a))
+    this.#wantedLanes = Math.max(1, this.#shared.length - 1)
+    this.drain(quietest)
+    while (this.#serveNext());
+  }
+
+  #grow(): void {
+    const { maxConnections, minConnections } = this.#limits
+    const roster = this.#roster
+    const total = roster.total
+    const coming = roster.count('idle') + roster.count('connecting') + roster.count('draining')
+    const leases = Math.min(this.leases.length, this.maxLeases - roster.count('leased'))
+    const wanted = Math.max(leases + this.#missingLanes() - coming, minConnections - total)
+    const count = Math.min(wanted, maxConnections - total)
+    if (count > 0) this.#host.dial(count)
+  }
+
+  #missingLanes(): number {
+    const open = this.#shared.length
+    const late = this.#roster.count('late')
+    if (open + late === 0 && this.unrouted.length === 0) return 0
+    const missing = Math.max(0, this.#wantedLanes - open)
+    // A slow server must not be met by ever more connections: one at a time takes over from late lanes.
+    return late > 0 ? Math.min(missing, 1) : missing
+  }
+}

@@ -1,0 +1,118 @@
+// Owns the error of a caller who waited in vain, and the verdict on why. Pure: it is given the facts.
+
+import { type ConnectionError, RespoolError } from '../base/errors.js'
+import type { HolderStats, PoolStats } from './stats.js'
+
+/** What most likely exhausted the pool. */
+export type ExhaustionCause = 'blocked-loop' | 'failing-dials' | 'slow-server' | 'leak' | 'too-small'
+
+export interface Verdict {
+  readonly cause: ExhaustionCause
+  /** One sentence: what was seen and what to do. */
+  readonly because: string
+  /** For `too-small`: the size that would have let this caller through. */
+  readonly maxConnections?: number
+}
+
+export interface ExhaustionFacts {
+  readonly timeout: number
+  /** How long the caller waited, in ms. */
+  readonly waited: number
+  /** What it waited for: the command, or the label of a lease. */
+  readonly label: string
+  /** Place in the queue when the time was up, 0 for the first. */
+  readonly ahead: number
+  readonly stats: PoolStats
+  readonly lastConnectError: ConnectionError | undefined
+  /** How late the event loop ran, in ms. */
+  readonly loopDelay: number
+}
+
+/** Nobody gave a connection back within `acquireTimeout`, and none could be made. Nothing was sent. */
+export class ConnectionPoolTimeoutError extends RespoolError {
+  override readonly code = 'ERR_POOL_TIMEOUT'
+  /** The wait that was allowed, in milliseconds. */
+  readonly timeout: number
+  /** The wait that was had, in milliseconds. */
+  readonly waited: number
+  /** The pool at this moment. */
+  readonly stats: PoolStats
+  /** Who holds the connections, longest first. */
+  readonly holders: readonly HolderStats[]
+  readonly verdict: Verdict
+  /** How late the event loop ran while this caller waited, in milliseconds. */
+  readonly loopDelay: number
+
+  constructor(facts: ExhaustionFacts) {
+    const verdict = judge(facts)
+    const cause = facts.lastConnectError
+    super(describe(facts, verdict), cause === undefined ? { outcome: 'not-sent' } : { outcome: 'not-sent', cause })
+    this.timeout = facts.timeout
+    this.waited = facts.waited
+    this.stats = facts.stats
+    this.holders = facts.stats.holders
+    this.verdict = verdict
+    this.loopDelay = facts.loopDelay
+  }
+
+  static {
+    ConnectionPoolTimeoutError.prototype.name = 'ConnectionPoolTimeoutError'
+  }
+}
+
+/** The likeliest cause; the first that fits, from the outside in. */
+export function judge(facts: ExhaustionFacts): Verdict {
+  const { stats, loopDelay, lastConnectError } = facts
+  const { connections, holders } = stats
+  if (loopDelay > Math.max(100, facts.waited / 2)) {
+    return {
+      cause: 'blocked-loop',
+      because: `this process did not run its event loop for ${round(loopDelay)} ms; look for synchronous work`,
+    }
+  }
+  if (lastConnectError !== undefined && connections.total - connections.connecting < stats.maxConnections) {
+    return { cause: 'failing-dials', because: `connections cannot be made: ${lastConnectError.message}` }
+  }
+  if (connections.connecting > 0 && connections.total === connections.connecting) {
+    return { cause: 'slow-server', because: `${stats.address} accepts connections and does not answer` }
+  }
+  if (connections.late > 0 && connections.shared === 0) {
+    return { cause: 'slow-server', because: `${stats.address} owes replies on every shared connection` }
+  }
+  const suspects = holders.filter((holder) => holder.kind === 'lease' && holder.heldFor > 2 * facts.waited)
+  if (suspects.length > 0 && suspects.length * 2 >= holders.length) {
+    const oldest = suspects[0]?.heldFor ?? 0
+    return {
+      cause: 'leak',
+      because: `${suspects.length} of ${holders.length} leases are held for up to ${round(oldest)} ms and were probably never released`,
+    }
+  }
+  const wanted = stats.maxConnections + facts.ahead + 1
+  return {
+    cause: 'too-small',
+    because: `all ${stats.maxConnections} connections were in use; maxConnections: ${wanted} would have let this caller through`,
+    maxConnections: wanted,
+  }
+}
+
+function describe(facts: ExhaustionFacts, verdict: Verdict): string {
+  const { connections, waiting, maxConnections } = facts.stats
+  const counts = (['leased', 'shared', 'late', 'draining', 'idle', 'connecting'] as const)
+    .filter((place) => connections[place] > 0)
+    .map((place) => `${connections[place]} ${place}`)
+  const held = facts.stats.holders.slice(0, 3).map((holder) => `${holder.label} for ${round(holder.heldFor)} ms`)
+  const lines = [
+    `${facts.label} waited ${round(facts.waited)} ms for a connection and got none (acquireTimeout ${facts.timeout} ms)`,
+    `${verdict.cause}: ${verdict.because}`,
+    `${connections.total} of ${maxConnections} connections${counts.length > 0 ? `: ${counts.join(', ')}` : ''}; ${waiting.total} callers wait`,
+  ]
+  if (held.length > 0) {
+    const more = facts.stats.holders.length - held.length
+    lines.push(`held by ${held.join(', ')}${more > 0 ? ` and ${more} more` : ''}`)
+  }
+  return lines.join('\n  ')
+}
+
+function round(milliseconds: number): number {
+  return Math.round(milliseconds)
+}

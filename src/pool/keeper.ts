@@ -1,0 +1,166 @@
+// Owns what happens by the passing of time: late and silent connections, idle ones, lifetimes, pings, leaks.
+// Knows no callers; what it finds is told to the pool.
+
+import { type Clock, setDeadline, type Timer } from '../base/clock.js'
+import { NO_KEY } from '../command/key-hash.js'
+import { Request } from '../connection/request.js'
+import type { ResolvedPoolOptions } from './options.js'
+import type { Entry, Holder, Roster } from './roster.js'
+
+/** How often connections that owe replies are judged, in ms. */
+const WATCH_INTERVAL = 5
+
+/** How often idle connections are looked after, at most and at least, in ms. */
+const SWEEP_LONGEST = 500
+const SWEEP_SHORTEST = 10
+
+export interface KeeperHost {
+  /** A shared connection turned late, or several did. */
+  turnedLate(entries: readonly Entry[]): void
+  /** It must not be used again once it is free. */
+  doom(entry: Entry, reason: 'idle' | 'lifetime' | 'surplus'): void
+  leaked(holder: Holder): void
+  /** Something may have become possible. */
+  serve(): void
+  /** Fewer lanes are needed than before. */
+  narrow(): void
+}
+
+export class Keeper {
+  /** How late the last judgement came, in ms: the delay of the event loop. */
+  loopDelay = 0
+  readonly #roster: Roster
+  readonly #clock: Clock
+  readonly #settings: ResolvedPoolOptions
+  readonly #host: KeeperHost
+  #watch: Timer | undefined
+  #sweep: Timer | undefined
+  #overlapAt = 0
+  /** The server closes connections that are idle for so long, in ms; undefined until it was asked. */
+  #serverTimeout: number | undefined
+
+  constructor(roster: Roster, clock: Clock, settings: ResolvedPoolOptions, host: KeeperHost) {
+    this.#roster = roster
+    this.#clock = clock
+    this.#settings = settings
+    this.#host = host
+  }
+
+  get watching(): boolean {
+    return this.#watch !== undefined
+  }
+
+  /** Judges connections that owe replies until none does. */
+  watch(): void {
+    if (this.#watch !== undefined) return
+    const due = this.#clock.now() + WATCH_INTERVAL
+    const mark = this.#clock.setTimeout(() => {
+      // A pause of this process ends before the poll: afterwards every reply that came meanwhile has been read.
+      this.loopDelay = Math.max(this.loopDelay / 2, this.#clock.now() - due)
+      this.#clock.afterPoll(() => {
+        if (this.#watch === undefined) return
+        this.#watch = undefined
+        this.#judge()
+      })
+    }, WATCH_INTERVAL, true)
+    this.#watch = mark
+  }
+
+  /** Looks after idle connections until there are none. */
+  start(): void {
+    if (this.#sweep !== undefined) return
+    const { idleTimeout, pingInterval, maxLifetime, leakThreshold } = this.#settings
+    const serverTimeout = this.#serverTimeout ?? Number.POSITIVE_INFINITY
+    const known = [idleTimeout, pingInterval, maxLifetime, leakThreshold, serverTimeout]
+    const periods = known.filter((period) => period > 0)
+    const period = Math.min(SWEEP_LONGEST, Math.max(SWEEP_SHORTEST, Math.min(...periods) / 4))
+    this.#sweep = setDeadline(this.#clock, period, () => {
+      this.#sweep = undefined
+      this.#tidy()
+      if (this.#roster.total > 0) this.start()
+    }, true)
+  }
+
+  stop(): void {
+    this.#watch?.cancel()
+    this.#sweep?.cancel()
+    this.#watch = undefined
+    this.#sweep = undefined
+  }
+
+  #judge(): void {
+    const now = this.#clock.now()
+    const late: Entry[] = []
+    let owed = 0
+    for (const entry of this.#roster.all()) {
+      const { connection } = entry
+      if (connection.inFlight === 0) continue
+      owed += connection.inFlight
+      connection.check(now)
+      if (entry.place === 'shared' && !connection.isClosed && connection.isLate(now)) late.push(entry)
+    }
+    if (owed > 1) this.#overlapAt = now
+    if (late.length > 0) this.#host.turnedLate(late)
+    if (owed > 0) this.watch()
+  }
+
+  #tidy(): void {
+    const now = this.#clock.now()
+    const { idleTimeout, leakThreshold } = this.#settings
+    if (idleTimeout > 0 && now - this.#overlapAt > idleTimeout) this.#host.narrow()
+    for (const entry of this.#roster.all()) {
+      if (entry.place === 'connecting') continue
+      if (now >= entry.expiresAt && entry.doomed === undefined) this.#host.doom(entry, 'lifetime')
+      else if (this.#isUnused(entry, now)) this.#host.doom(entry, 'idle')
+      else this.#ping(entry, now)
+      if (leakThreshold > 0) this.#reportLeak(entry, now)
+    }
+    this.#askTimeout()
+    this.#host.serve()
+  }
+
+  #isUnused(entry: Entry, now: number): boolean {
+    const { idleTimeout, minConnections } = this.#settings
+    if (idleTimeout === 0 || this.#roster.total <= minConnections) return false
+    if (entry.place === 'idle') return now - entry.since > idleTimeout
+    return entry.place === 'shared' && entry.connection.inFlight === 0 && now - entry.connection.usedAt > idleTimeout
+  }
+
+  /** The server must never be the one that finds a connection idle; nor must a middlebox. */
+  #ping(entry: Entry, now: number): void {
+    if (entry.place !== 'idle' && entry.place !== 'shared') return
+    const interval = Math.min(this.#settings.pingInterval || Number.POSITIVE_INFINITY, (this.#serverTimeout ?? Number.POSITIVE_INFINITY) / 2)
+    if (entry.connection.inFlight > 0 || now - entry.connection.activeAt < interval) return
+    entry.connection.ping(new Request(['PING'], NO_KEY, ignore, ignore))
+    this.watch()
+  }
+
+  /** Learns the server's `timeout`; a server that keeps it to itself has to be pinged at `pingInterval`. */
+  #askTimeout(): void {
+    const entry = this.#roster.at('shared')[0] ?? this.#roster.newestIdle()
+    if (entry === undefined || this.#serverTimeout !== undefined) return
+    this.#serverTimeout = Number.POSITIVE_INFINITY
+    const learn = (reply: unknown): void => {
+      const seconds = Number(valueOf(reply, 'timeout'))
+      if (seconds > 0) this.#serverTimeout = seconds * 1_000
+    }
+    entry.connection.ping(new Request(['CONFIG', 'GET', 'timeout'], NO_KEY, learn, ignore))
+    this.watch()
+  }
+
+  #reportLeak(entry: Entry, now: number): void {
+    const holder = entry.holder
+    if (holder === undefined || holder.reported || holder.kind !== 'lease') return
+    if (now - holder.since < this.#settings.leakThreshold) return
+    holder.reported = true
+    this.#host.leaked(holder)
+  }
+}
+
+function ignore(): void {}
+
+/** A value of CONFIG GET: a map under RESP3, a flat array under RESP2. */
+function valueOf(reply: unknown, name: string): unknown {
+  if (Array.isArray(reply)) return reply[reply.indexOf(name) + 1]
+  return typeof reply === 'object' && reply !== null ? Object.entries(reply).find(([key]) => key === name)?.[1] : undefined
+}

@@ -1,0 +1,86 @@
+// Owns exclusive use of one connection, from acquire to release. Knows no commands by type and no retry.
+
+import { LeaseReleasedError } from '../base/errors.js'
+import { NO_KEY } from '../command/key-hash.js'
+import { failChain, Request } from '../connection/request.js'
+import type { Entry } from './roster.js'
+import { Session } from './session.js'
+
+/** What a lease needs of its pool. */
+export interface LeaseKeeper {
+  readonly database: number
+  /** The entry is clean; `quiet` says that nothing its holder sent is unanswered. */
+  giveBack(entry: Entry, quiet: boolean): void
+  /** Sends a blocking command so that giving up on it loses nothing. */
+  sendBlocking(entry: Entry, request: Request): void
+  /** Arms the deadline and the AbortSignal of a request. */
+  prepare(request: Request): boolean
+}
+
+/** A connection in the hands of one holder. Everything after `release` is refused. */
+export class PoolLease {
+  #entry: Entry | undefined
+  readonly #keeper: LeaseKeeper
+  readonly #session: Session
+
+  constructor(entry: Entry, keeper: LeaseKeeper) {
+    this.#entry = entry
+    this.#keeper = keeper
+    this.#session = new Session(keeper.database)
+  }
+
+  get released(): boolean {
+    return this.#entry === undefined
+  }
+
+  /** The server's id of the connection; 0 when unknown or released. */
+  get connectionId(): number {
+    return this.#entry?.connection.id ?? 0
+  }
+
+  /** Sends on this connection alone. Fails the request when the lease was released or its connection lost. */
+  send(first: Request): void {
+    const entry = this.#entry
+    if (entry === undefined) {
+      failChain(first, (request) => released(request.command))
+      return
+    }
+    const { connection } = entry
+    if (connection.isClosed) {
+      failChain(first, () => connection.error)
+      return
+    }
+    if (!this.#keeper.prepare(first)) return
+    for (let request: Request | undefined = first; request !== undefined; request = request.next) {
+      this.#session.note(request.args)
+    }
+    if (first.blocksFor > 0) this.#keeper.sendBlocking(entry, first)
+    else connection.send(first)
+  }
+
+  /**
+   * Gives the connection back as it was found. Undoing WATCH or SELECT is pipelined in front of the next holder's
+   * commands; any other change, or a doubt, ends the connection. A second release does nothing.
+   */
+  release(): void {
+    const entry = this.#entry
+    if (entry === undefined) return
+    this.#entry = undefined
+    const { connection } = entry
+    const cleanup = this.#session.cleanup()
+    if (cleanup === undefined) {
+      connection.destroy('dirty', 'its last holder left the session changed')
+      return
+    }
+    const quiet = connection.inFlight === 0
+    for (const args of cleanup ?? []) {
+      if (connection.isClosed) break
+      connection.send(new Request(args, NO_KEY, () => {}, () => connection.destroy('dirty', 'it could not be cleaned')))
+    }
+    this.#keeper.giveBack(entry, quiet)
+  }
+}
+
+function released(command: string): LeaseReleasedError {
+  return new LeaseReleasedError(`${command} was called on a lease that was released`, { outcome: 'not-sent', command })
+}

@@ -1,0 +1,193 @@
+// Owns the options of a pool: how many connections, how long to wait, when they end. Knows no address and no URL.
+import { OptionError } from '../base/errors.js'
+import {
+  type AnyOptionTable,
+  boolean,
+  duration,
+  integer,
+  isPlainObject,
+  type OptionsOf,
+  type OptionTable,
+  readOptions,
+  text,
+} from '../base/option-table.js'
+
+export interface PoolValues {
+  /** Connections the pool may have at once, those being made included. Default 10. */
+  readonly maxConnections: number
+  /** Connections kept open even when idle. Default 0. */
+  readonly minConnections: number
+  /** Shared connections that regular commands are spread over by key; never more than the pool may have. Default 2. */
+  readonly lanes: number
+  /** Commands that may be in flight on one shared connection; 1 = every command borrows a whole one. Default 1 000. */
+  readonly pipelining: number
+  /** Milliseconds a caller waits for a connection; 0 = fail at once when none is free. Default 5 000. */
+  readonly acquireTimeout: number
+  /** Milliseconds from the call of a command to its reply, waiting included; 0 = no limit. Default 0. */
+  readonly commandTimeout: number
+  /** Callers that may wait at once; the next one fails at once. Default 100 000. */
+  readonly maxWaiting: number
+  /** Connections that may be in the making at once. Default 4. */
+  readonly maxConnecting: number
+  /** Milliseconds after which an unused connection is closed; 0 = never. Default 60 000. */
+  readonly idleTimeout: number
+  /** Milliseconds after which a connection is replaced, less up to a tenth at random; 0 = never. Default 1 800 000. */
+  readonly maxLifetime: number
+  /** Milliseconds between pings of an idle connection; 0 = never. Default 30 000. */
+  readonly pingInterval: number
+  /** Milliseconds after which a lease still held is reported as a leak; 0 = never. Default 0. */
+  readonly leakThreshold: number
+  /** Whether the place that took a lease is remembered. Default: when `leakThreshold` is above 0. */
+  readonly leakTracking: boolean | undefined
+  /** Milliseconds: the upper bound of the first wait after a failed dial, doubled at each further one. Default 10. */
+  readonly backoffMin: number
+  /** Milliseconds: the longest wait between dials while they fail. Default 1 000. */
+  readonly backoffMax: number
+  /** Whether the process may end while connections are open. Default `false`. */
+  readonly unref: boolean
+  /** Label of the pool in metrics, errors and events. Default: none. */
+  readonly name: string | undefined
+}
+
+export interface PoolOptions extends OptionsOf<PoolValues> {}
+
+/** The options as code reads them: checked and complete. */
+export interface ResolvedPoolOptions extends Omit<PoolValues, 'leakTracking'> {
+  readonly leakTracking: boolean
+}
+
+export type PoolLimits = Pick<PoolValues, 'maxConnections' | 'minConnections'>
+
+const limits: OptionTable<PoolLimits> = {
+  maxConnections: integer({
+    default: 10,
+    min: 1,
+    max: 65_535,
+    also: ['max', 'maximum', 'poolSize', 'size', 'connections', 'maxActiveConns'],
+    doc: 'Connections the pool may have at once, those being made included.',
+  }),
+  minConnections: integer({
+    default: 0,
+    max: 65_535,
+    also: ['min', 'minimum', 'minIdle', 'minIdleConns'],
+    doc: 'Connections kept open even when idle.',
+  }),
+}
+
+export const poolOptionTable: OptionTable<PoolValues> = {
+  ...limits,
+  lanes: integer({
+    default: 2,
+    min: 1,
+    max: 65_535,
+    doc: 'Shared connections that regular commands are spread over by key.',
+  }),
+  pipelining: integer({
+    default: 1_000,
+    min: 1,
+    max: 1_000_000,
+    also: ['maxInFlight', 'inflightRequestsLimit', 'enableAutoPipelining'],
+    doc: 'Commands that may be in flight on one shared connection; 1 = every command borrows a whole one.',
+  }),
+  acquireTimeout: duration({
+    default: 5_000,
+    also: ['timeout', 'poolTimeout', 'acquireTimeoutMillis', 'connectionTimeoutMillis'],
+    doc: 'How long a caller waits for a connection; 0 = fail at once when none is free.',
+  }),
+  commandTimeout: duration({
+    default: 0,
+    also: ['requestTimeout'],
+    doc: 'How long a command may take from the call to the reply, waiting included; 0 = no limit.',
+  }),
+  maxWaiting: integer({
+    default: 100_000,
+    max: 100_000_000,
+    also: ['maxWaitingClients', 'commandsQueueMaxLength', 'maxQueue'],
+    doc: 'Callers that may wait at once; the next one fails at once.',
+  }),
+  maxConnecting: integer({
+    default: 4,
+    min: 1,
+    max: 65_535,
+    also: ['maxConcurrentDials'],
+    doc: 'Connections that may be in the making at once.',
+  }),
+  idleTimeout: duration({
+    default: 60_000,
+    also: ['idleTimeoutMillis', 'cleanupDelay', 'maxIdleTime', 'connMaxIdleTime'],
+    doc: 'After how long an unused connection is closed; 0 = never.',
+  }),
+  maxLifetime: duration({
+    default: 30 * 60_000,
+    also: ['connMaxLifetime', 'maxAge'],
+    doc: 'After how long a connection is replaced, less up to a tenth at random; 0 = never.',
+  }),
+  pingInterval: duration({
+    default: 30_000,
+    also: ['healthCheckInterval'],
+    doc: 'How long between pings of an idle connection; 0 = never.',
+  }),
+  leakThreshold: duration({
+    default: 0,
+    also: ['leakDetectionThreshold'],
+    doc: 'After how long a lease still held is reported as a leak; 0 = never.',
+  }),
+  leakTracking: boolean({
+    default: undefined,
+    doc: 'Whether the place that took a lease is remembered; by default when leakThreshold is above 0.',
+  }),
+  backoffMin: duration({
+    default: 10,
+    min: 1,
+    also: ['minRetryBackoff'],
+    doc: 'Upper bound of the first wait after a failed dial; it doubles at each further one.',
+  }),
+  backoffMax: duration({
+    default: 1_000,
+    min: 1,
+    also: ['maxRetryBackoff'],
+    doc: 'Longest wait between dials while they fail.',
+  }),
+  unref: boolean({
+    default: false,
+    also: ['allowExitOnIdle'],
+    doc: 'Whether the process may end while connections are open.',
+  }),
+  name: text({
+    default: undefined,
+    expected: 'a string that is not empty',
+    matches: (value) => value !== '',
+    also: ['poolName', 'label'],
+    doc: 'Label of the pool in metrics, errors and events.',
+  }),
+}
+
+export function readPoolOptions(
+  input: unknown,
+  where = "the pool's options",
+  elsewhere: AnyOptionTable = {},
+): ResolvedPoolOptions {
+  const values = readOptions(poolOptionTable, input, where, elsewhere)
+  const isGiven = (name: keyof PoolValues): boolean => isPlainObject(input) && input[name] !== undefined
+  rejectAbove(values, 'minConnections', 'maxConnections')
+  rejectAbove(values, 'backoffMin', 'backoffMax')
+  // The default of two lanes must not turn `maxConnections: 1` into an error.
+  if (isGiven('lanes')) rejectAbove(values, 'lanes', 'maxConnections')
+  return Object.freeze({ ...values, leakTracking: values.leakTracking ?? values.leakThreshold > 0 })
+}
+
+/** Reads what `resize` was given; what it leaves out stays as it is. */
+export function readPoolLimits(input: unknown, current: PoolLimits): PoolLimits {
+  const table: OptionTable<PoolLimits> = {
+    maxConnections: { ...limits.maxConnections, default: current.maxConnections },
+    minConnections: { ...limits.minConnections, default: current.minConnections },
+  }
+  const values = readOptions(table, input, 'resize()')
+  rejectAbove(values, 'minConnections', 'maxConnections')
+  return values
+}
+
+function rejectAbove<Name extends string>(values: Readonly<Record<Name, number>>, low: Name, high: Name): void {
+  if (values[low] <= values[high]) return
+  throw new OptionError(`${low}: expected at most ${high}, which is ${values[high]}, got ${values[low]}`)
+}

@@ -1,0 +1,171 @@
+// Owns what a pool offers: commands, leases, sizes, an end and a snapshot. How connections live is core.ts's.
+
+import type { Clock } from '../base/clock.js'
+import { type CloseReason, PoolClosedError } from '../base/errors.js'
+import { failChain, type Request } from '../connection/request.js'
+import { type Phase, PoolCore, type PoolDependencies } from './core.js'
+import { PoolLease } from './lease.js'
+import type { PoolLimits } from './options.js'
+import type { Entry } from './roster.js'
+import { holdersOf, type PoolStats } from './stats.js'
+
+export interface AcquireOptions {
+  /** Names the holder in errors and stats. Default `lease`. */
+  readonly label?: string | undefined
+  /** Longest wait in ms. Default: the pool's `acquireTimeout`. */
+  readonly timeout?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export class Pool {
+  readonly #deps: PoolDependencies
+  readonly #core: PoolCore
+  #ending: { readonly promise: Promise<void>; done(): void } | undefined
+
+  constructor(deps: PoolDependencies) {
+    this.#deps = deps
+    this.#core = new PoolCore(deps, () => this.stats())
+  }
+
+  get clock(): Clock {
+    return this.#deps.clock
+  }
+
+  get phase(): Phase {
+    return this.#core.phase
+  }
+
+  get limits(): PoolLimits {
+    const { maxConnections, minConnections } = this.#core.limits
+    return { maxConnections, minConnections }
+  }
+
+  /** Connections that could be used now. */
+  get readyConnections(): number {
+    return this.#core.roster.total - this.#core.roster.count('connecting')
+  }
+
+  /** Sends a command: on a shared connection, or alone on one where it blocks or the pool is a classic one. */
+  execute(request: Request): void {
+    const core = this.#core
+    if (core.phase !== 'open') failChain(request, () => closedError())
+    else if (request.blocksFor === 0) core.execute(request)
+    else if (core.prepare(request)) core.executeAlone(request, 'blocking')
+  }
+
+  /** Exclusive use of one connection; the caller must release it. */
+  acquire(options: AcquireOptions = {}): Promise<PoolLease> {
+    const core = this.#core
+    return new Promise((resolve, reject) => {
+      const { signal, timeout, label = 'lease' } = options
+      if (core.phase !== 'open') return reject(closedError())
+      if (signal?.aborted) return reject(signal.reason)
+      const stack = this.#deps.settings.leakTracking ? new Error('lease taken').stack : undefined
+      const grant = (entry: Entry): void => resolve(new PoolLease(entry, core))
+      core.borrow({ kind: 'lease', label, stack, grant, fail: reject }, timeout, signal)
+    })
+  }
+
+  /** Opens what `minConnections` asks for, and at least one; rejects with the first failed dial. */
+  connect(): Promise<void> {
+    const core = this.#core
+    return new Promise((resolve, reject) => {
+      if (core.phase !== 'open') return reject(closedError())
+      const wanted = Math.max(1, core.limits.minConnections)
+      if (this.readyConnections >= wanted) return resolve()
+      core.warming.push({ resolve, reject })
+      core.serve()
+    })
+  }
+
+  /** Changes the bounds; what is above the new ones ends as soon as it is free. */
+  resize(limits: PoolLimits): void {
+    const core = this.#core
+    core.limits.maxConnections = limits.maxConnections
+    core.limits.minConnections = limits.minConnections
+    core.limits.lanes = Math.min(this.#deps.settings.lanes, limits.maxConnections)
+    let surplus = core.roster.total - limits.maxConnections
+    for (const entry of core.roster.all()) {
+      if (surplus-- <= 0) break
+      core.doom(entry, 'surplus')
+    }
+    core.serve()
+  }
+
+  /** Replaces every connection gracefully: none takes new work, each ends when it has answered. */
+  retire(): void {
+    for (const entry of this.#core.roster.all()) this.#core.doom(entry, 'retired')
+    this.#core.serve()
+  }
+
+  /** Takes nothing new and ends when what was accepted is done, at the latest after `timeout` ms; 0 for no limit. */
+  close(timeout: number): Promise<void> {
+    if (this.#ending !== undefined) return this.#ending.promise
+    const core = this.#core
+    if (core.phase === 'closed') return Promise.resolve()
+    core.phase = 'closing'
+    const deadline = timeout > 0 ? this.clock.setTimeout(() => this.destroy('closed'), timeout) : undefined
+    let resolve = (): void => {}
+    const promise = new Promise<void>((resolvePromise) => {
+      resolve = resolvePromise
+    })
+    const done = (): void => {
+      deadline?.cancel()
+      resolve()
+    }
+    this.#ending = { promise, done }
+    core.quiet = () => this.destroy('closed')
+    core.serve()
+    return promise
+  }
+
+  /** Ends now: rejects what waits and what is in flight. */
+  destroy(reason: CloseReason): void {
+    const core = this.#core
+    if (core.phase === 'closed') return
+    core.phase = 'closed'
+    core.supply.stop()
+    core.keeper.stop()
+    const error = closedError()
+    for (const waiter of core.dispatch.leases.takeAll()) {
+      waiter.leave()
+      waiter.item.fail(error)
+    }
+    for (const { item } of core.dispatch.takeCommands()) failChain(item, () => error)
+    for (const entry of core.roster.all()) entry.connection.destroy(reason, 'the pool was closed')
+    for (const { reject } of core.warming.splice(0)) reject(error)
+    this.#ending?.done()
+  }
+
+  stats(): PoolStats {
+    const now = this.clock.now()
+    const { settings, address } = this.#deps
+    const { dispatch, roster, counters, limits, phase, supply } = this.#core
+    const { acquired, released, waited, timedOut, turnedAway, leaksReported, opened, closed } = counters
+    const live = roster.all()
+    const counts = { acquired, released, waited, timedOut, turnedAway, leaksReported, opened }
+    return {
+      name: settings.name ?? address,
+      address,
+      state: phase,
+      maxConnections: limits.maxConnections,
+      minConnections: limits.minConnections,
+      connections: { ...roster.counts(), total: roster.total },
+      waiting: {
+        total: dispatch.waiting,
+        leases: dispatch.leases.length,
+        commands: dispatch.waitingCommands,
+        longest: dispatch.longestWait(now),
+      },
+      inFlight: live.reduce((sum, { connection }) => sum + connection.inFlight, 0),
+      counters: { ...counters.traffic(live), ...counts, closed: Object.fromEntries(closed) },
+      durations: counters.durations(),
+      holders: holdersOf(roster.at('leased'), now),
+      lastConnectError: supply.lastError?.message,
+    }
+  }
+}
+
+function closedError(): PoolClosedError {
+  return new PoolClosedError('the pool was closed', { outcome: 'not-sent' })
+}

@@ -1,0 +1,169 @@
+// Owns where each connection of a pool is. State is a place and `move` the only verb; every gauge is derived
+// from here. Knows nothing of why a connection moves.
+
+import type { CloseReason, ConnectionError } from '../base/errors.js'
+import type { Connection, ConnectionOwner } from '../connection/connection.js'
+import type { Request } from '../connection/request.js'
+import type { Reply } from '../resp/types.js'
+import { Waiters } from './waiters.js'
+
+/**
+ * - `connecting`: dialing or shaking hands
+ * - `idle`: ready, in nobody's hands
+ * - `shared`: a lane; takes everybody's commands
+ * - `late`: a lane that has owed a reply for too long; takes nothing new until it answers
+ * - `draining`: a lane that takes nothing new and becomes idle with its last reply
+ * - `leased`: in the hands of one holder
+ */
+export type Place = 'connecting' | 'idle' | 'shared' | 'late' | 'draining' | 'leased'
+
+const PLACES: readonly Place[] = ['connecting', 'idle', 'shared', 'late', 'draining', 'leased']
+
+const LEGAL: Readonly<Record<Place, readonly Place[]>> = {
+  connecting: ['idle'],
+  idle: ['shared', 'leased'],
+  shared: ['late', 'draining'],
+  late: ['shared', 'draining'],
+  draining: ['idle'],
+  leased: ['idle'],
+}
+
+/** Who holds a leased connection. */
+export interface Holder {
+  /** `lease`: a caller, until released · `command`: one command · `blocking`: one command that may take its time. */
+  kind: 'lease' | 'command' | 'blocking'
+  /** What the caller named it, else the command. */
+  readonly label: string
+  readonly since: number
+  /** Where it was borrowed, when leaks are tracked. */
+  readonly stack: string | undefined
+  /** Whether it was already reported as a leak. */
+  reported: boolean
+}
+
+/** What happens to an entry's connection, told to the pool. */
+export interface EntryOwner {
+  ready(entry: Entry): void
+  answeredAll(entry: Entry): void
+  room(entry: Entry): void
+  closed(entry: Entry, error: ConnectionError): void
+  push(entry: Entry, items: Reply[]): void
+  replied(milliseconds: number): void
+}
+
+/** One connection of the pool, with what the pool knows about it. */
+export class Entry implements ConnectionOwner {
+  place: Place = 'connecting'
+  /** When it came to its place. */
+  since: number
+  holder: Holder | undefined
+  /** Requests that must go out here and cannot yet. */
+  readonly backlog = new Waiters<Request>()
+  /** Set when it must not be used again once it is free. */
+  doomed: CloseReason | undefined
+  /** When its lifetime ends. */
+  expiresAt = Number.POSITIVE_INFINITY
+  readonly connection: Connection
+  readonly #owner: EntryOwner
+
+  constructor(connect: (owner: ConnectionOwner) => Connection, owner: EntryOwner, now: number) {
+    this.since = now
+    this.#owner = owner
+    this.connection = connect(this)
+  }
+
+  ready(): void {
+    this.#owner.ready(this)
+  }
+
+  answeredAll(): void {
+    this.#owner.answeredAll(this)
+  }
+
+  room(): void {
+    this.#owner.room(this)
+  }
+
+  closed(error: ConnectionError): void {
+    this.#owner.closed(this, error)
+  }
+
+  push(items: Reply[]): void {
+    this.#owner.push(this, items)
+  }
+
+  replied(milliseconds: number): void {
+    this.#owner.replied(milliseconds)
+  }
+}
+
+export class Roster {
+  readonly #at: Readonly<Record<Place, Entry[]>> = {
+    connecting: [],
+    idle: [],
+    shared: [],
+    late: [],
+    draining: [],
+    leased: [],
+  }
+
+  /** Entries at a place, longest there first. */
+  at(place: Place): readonly Entry[] {
+    return this.#at[place]
+  }
+
+  count(place: Place): number {
+    return this.#at[place].length
+  }
+
+  /** All connections, those still connecting included: this is what `maxConnections` bounds. */
+  get total(): number {
+    const at = this.#at
+    return (
+      at.connecting.length + at.idle.length + at.shared.length + at.late.length + at.draining.length + at.leased.length
+    )
+  }
+
+  counts(): Record<Place, number> {
+    const { connecting, idle, shared, late, draining, leased } = this.#at
+    return {
+      connecting: connecting.length,
+      idle: idle.length,
+      shared: shared.length,
+      late: late.length,
+      draining: draining.length,
+      leased: leased.length,
+    }
+  }
+
+  all(): Entry[] {
+    return PLACES.flatMap((place) => this.#at[place])
+  }
+
+  add(entry: Entry): void {
+    this.#at[entry.place].push(entry)
+  }
+
+  move(entry: Entry, to: Place, now: number): void {
+    if (!LEGAL[entry.place].includes(to)) throw new Error(`a connection cannot move from ${entry.place} to ${to}`)
+    this.#take(entry)
+    entry.place = to
+    entry.since = now
+    this.#at[to].push(entry)
+  }
+
+  remove(entry: Entry): void {
+    this.#take(entry)
+  }
+
+  /** The connection that became idle last: it is warm, and the others may age. */
+  newestIdle(): Entry | undefined {
+    return this.#at.idle.at(-1)
+  }
+
+  #take(entry: Entry): void {
+    const entries = this.#at[entry.place]
+    const index = entries.lastIndexOf(entry)
+    if (index >= 0) entries.splice(index, 1)
+  }
+}

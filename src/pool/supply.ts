@@ -1,0 +1,77 @@
+// Owns the making of connections: how many are dialed at once and how long to wait after a failure. Knows no callers.
+
+import { backoff } from '../base/backoff.js'
+import type { Clock, Timer } from '../base/clock.js'
+import { type ConnectionError, OptionError, ReplyError } from '../base/errors.js'
+import type { Roster } from './roster.js'
+
+export interface SupplySettings {
+  readonly maxConnecting: number
+  readonly backoffMin: number
+  readonly backoffMax: number
+}
+
+/**
+ * While dials fail there is one prober at a time and a pause between two, so that a server that is down meets
+ * no storm. The last error is kept: whoever waits in vain is told why.
+ */
+export class Supply {
+  /** Failed dials in a row. */
+  failures = 0
+  lastError: ConnectionError | undefined
+  readonly #roster: Roster
+  readonly #clock: Clock
+  readonly #random: () => number
+  readonly #settings: SupplySettings
+  readonly #retry: () => void
+  #pause: Timer | undefined
+
+  constructor(roster: Roster, clock: Clock, random: () => number, settings: SupplySettings, retry: () => void) {
+    this.#roster = roster
+    this.#clock = clock
+    this.#random = random
+    this.#settings = settings
+    this.#retry = retry
+  }
+
+  /** How many dials may start now. */
+  get allowed(): number {
+    if (this.#pause !== undefined) return 0
+    const atOnce = this.failures > 0 ? 1 : this.#settings.maxConnecting
+    return Math.max(0, atOnce - this.#roster.count('connecting'))
+  }
+
+  succeeded(): void {
+    this.failures = 0
+    this.lastError = undefined
+    this.stop()
+  }
+
+  failed(error: ConnectionError): void {
+    this.failures++
+    this.lastError = error
+    if (this.#pause !== undefined) return
+    const { backoffMin, backoffMax } = this.#settings
+    const delay = backoff(this.failures, backoffMin, backoffMax, this.#random())
+    this.#pause = this.#clock.setTimeout(() => {
+      this.#pause = undefined
+      this.#retry()
+    }, delay)
+  }
+
+  stop(): void {
+    this.#pause?.cancel()
+    this.#pause = undefined
+  }
+}
+
+const REFUSALS: ReadonlySet<string> = new Set(['WRONGPASS', 'NOAUTH', 'NOPERM', 'DENIED'])
+
+/** Whether waiting and dialing again would not help: a login, an option or a certificate is wrong. */
+export function isHopeless(error: ConnectionError): boolean {
+  const { cause } = error
+  if (cause instanceof ReplyError) return REFUSALS.has(cause.kind)
+  if (cause instanceof OptionError) return true
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  return /CERT|SELF_SIGNED|UNABLE_TO_/.test(code)
+}
