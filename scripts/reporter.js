@@ -6,20 +6,29 @@ import { inspect } from 'node:util'
 
 /** @param {AsyncIterable<{ type: string, data: any }>} events */
 export default async function* report(events) {
-  const files = new Map()
-  const of = (data) => {
-    const name = data.file ? relative('build/test', data.file) : '(no file)'
-    if (!files.has(name)) files.set(name, { passed: 0, failed: 0, skipped: [], ms: 0, output: '' })
-    return files.get(name)
-  }
   const closing = []
+  let file = started('')
   for await (const { type, data } of events) {
-    if (type === 'test:pass' || type === 'test:fail') yield record(of(data), type, data)
-    else if (type === 'test:stdout' || type === 'test:stderr') of(data).output += data.message
-    else if (type === 'test:diagnostic' && data.nesting === 0 && isClosing(data)) closing.push(`# ${data.message}\n`)
+    if (type === 'test:diagnostic') {
+      if (data.nesting === 0 && isClosing(data)) closing.push(`# ${data.message}\n`)
+      continue
+    }
+    if (!['test:pass', 'test:fail', 'test:stdout', 'test:stderr'].includes(type)) continue
+    // Files run side by side, but node reports them one after the other.
+    const name = data.file ? relative('build/test', data.file) : file.name
+    if (name !== file.name) {
+      yield summary(file)
+      file = started(name)
+    }
+    if (type === 'test:pass' || type === 'test:fail') yield record(file, type, data)
+    else file.output += data.message
   }
-  for (const [name, file] of [...files].sort()) yield summary(name, file)
+  yield summary(file)
   yield* closing
+}
+
+function started(name) {
+  return { name, passed: 0, failed: 0, skipped: [], ms: 0, output: '' }
 }
 
 /** @returns {string} what is worth a line at once: a failure */
@@ -45,12 +54,13 @@ function record(file, type, data) {
   return `not ok - ${data.name}${where}\n${indent(inspect(error, { depth: 5 }))}\n`
 }
 
-function summary(name, file) {
+function summary(file) {
+  if (file.name === '') return ''
   const verdict = file.failed > 0 ? 'not ok' : 'ok    '
   const counts = [`${file.passed} passed`]
   if (file.failed > 0) counts.push(`${file.failed} failed`)
   if (file.skipped.length > 0) counts.push(`${file.skipped.length} skipped`)
-  const lines = [`${verdict} ${name.replace(/\.js$/, '')}: ${counts.join(', ')}, ${Math.round(file.ms)} ms`]
+  const lines = [`${verdict} ${file.name.replace(/\.js$/, '')}: ${counts.join(', ')}, ${Math.round(file.ms)} ms`]
   for (const why of new Set(file.skipped)) lines.push(`       skipped: ${why}`)
   if (file.failed > 0 && file.output) lines.push(indent(file.output.trimEnd()))
   return `${lines.join('\n')}\n`

@@ -10,7 +10,6 @@ import {
   type BoundCommand,
   type CommandMethods,
   type CommandSettings,
-  type CommandTarget,
   type PreparedCommand,
   prepareRaw,
   promiseOf,
@@ -27,9 +26,7 @@ export interface Lease<in out RESP extends RespVersions = 3, in out TM extends T
 
 /** Exclusive use of one connection, until released. What it does to the connection's session ends with it. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above.
-export class Lease<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = Record<never, never>>
-  implements CommandTarget
-{
+export class Lease<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = Record<never, never>> {
   readonly #lease: PoolLease
   readonly #settings: CommandSettings
   readonly #send = (request: Request): void => this.#lease.send(request)
@@ -85,17 +82,23 @@ export class Lease<in out RESP extends RespVersions = 3, in out TM extends TypeM
     this.release()
   }
 
-  async #run(prepare: () => PreparedCommand): Promise<unknown> {
-    const command = prepare()
-    const name = wireNameOf(command.args)
-    if (UNANSWERABLE.has(name)) {
-      throw new ArgumentError(`${name} would leave commands without replies of their own, and is not supported`, {
-        command: name,
-        outcome: 'not-sent',
-      })
+  #run(prepare: () => PreparedCommand): Promise<unknown> {
+    let command: PreparedCommand
+    try {
+      command = prepare()
+      rejectUnanswerable(command.args)
+    } catch (error) {
+      return Promise.reject(error)
     }
     return promiseOf(command, this.#settings, this.#send)
   }
 }
 
 addCommands(Lease.prototype)
+
+function rejectUnanswerable(args: readonly RedisArgument[]): void {
+  const command = wireNameOf(args)
+  if (!UNANSWERABLE.has(command)) return
+  const message = `${command} would leave commands without replies of their own, and is not supported`
+  throw new ArgumentError(message, { command, outcome: 'not-sent' })
+}

@@ -2,6 +2,7 @@
 
 import { ArgumentError } from '../base/errors.js'
 import type { RedisArgument, RespVersions, TypeMapping } from '../command/definitions.js'
+import { wireNameOf } from '../command/names.js'
 import { refusalOf } from '../command/routing.js'
 import type { Request } from '../connection/request.js'
 import type { Pool } from '../pool/pool.js'
@@ -17,7 +18,6 @@ import {
   type BoundCommand,
   type CommandMethods,
   type CommandSettings,
-  type CommandTarget,
   type PreparedCommand,
   prepareRaw,
   promiseOf,
@@ -60,9 +60,7 @@ export interface Redis<in out RESP extends RespVersions = 3, in out TM extends T
  * gets one to itself; `lease` and `multi` do what needs a connection of its own.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above.
-export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = NoMapping>
-  implements CommandTarget
-{
+export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = NoMapping> {
   /** The connections behind this handle. */
   readonly pool: ConnectionPool
   readonly #pool: Pool
@@ -199,11 +197,14 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
     return new Lease<RESP, TM>(lease, this.#settings)
   }
 
-  async #run(prepare: () => PreparedCommand): Promise<unknown> {
-    const command = prepare()
-    if (command.route === 'session') {
-      const message = refusalOf(command.args) ?? 'this command needs a lease'
-      throw new ArgumentError(message, { outcome: 'not-sent', command: String(command.args[0]).toUpperCase() })
+  /** Not async: the caller gets the request's own promise, without two more around it. */
+  #run(prepare: () => PreparedCommand): Promise<unknown> {
+    let command: PreparedCommand
+    try {
+      command = prepare()
+      if (command.route === 'session') throw refusal(command.args)
+    } catch (error) {
+      return Promise.reject(error)
     }
     return promiseOf(command, this.#settings, this.#execute)
   }
@@ -215,4 +216,9 @@ function open(first: unknown, second: unknown): View {
   const read = readClientOptions(isConnectionPool, first, second)
   const pool = read.shared ?? poolFrom(read)
   return new View(pool, { typeMapping: read.client.typeMapping, signal: undefined, timeout: pool.options.commandTimeout })
+}
+
+function refusal(args: readonly RedisArgument[]): ArgumentError {
+  const message = refusalOf(args) ?? 'this command needs a lease'
+  return new ArgumentError(message, { outcome: 'not-sent', command: wireNameOf(args) })
 }

@@ -7,7 +7,7 @@ import { NO_KEY } from '../command/key-hash.js'
 import { refusalOf } from '../command/routing.js'
 import { Request } from '../connection/request.js'
 import type { Reply } from '../resp/types.js'
-import { addCommands, type BoundCommand, type CommandSettings, type CommandTarget, type PreparedCommand, prepareRaw } from './command-set.js'
+import { addCommands, type BoundCommand, type CommandSettings, type PreparedCommand, prepareRaw } from './command-set.js'
 
 /** Some commands of a transaction or pipeline failed; the others were applied. */
 export class MultiErrorReply extends RespoolError {
@@ -60,8 +60,7 @@ export class Transaction<
   in out REPLIES extends unknown[] = [],
   in out RESP extends RespVersions = 3,
   in out TM extends TypeMapping = Record<never, never>,
-> implements CommandTarget
-{
+> {
   readonly #target: TransactionTarget
   readonly #commands: PreparedCommand[] = []
 

