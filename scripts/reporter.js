@@ -49,9 +49,17 @@ function record(file, type, data) {
     return ''
   }
   file.failed++
-  const error = data.details.error?.cause ?? data.details.error
+  const { error } = data.details
   const where = data.file ? ` (${relative('build', data.file)}${data.line ? `:${data.line}` : ''})` : ''
-  return `not ok - ${data.name}${where}\n${indent(inspect(error, { depth: 5 }))}\n`
+  return `not ok - ${data.name}${where}\n${indent(explain(error))}\n`
+}
+
+/** @returns {string} what the test threw, or how its file's process ended */
+function explain(error) {
+  if (error?.signal) return `its process was ended by ${error.signal}`
+  if (error?.exitCode) return `its process ended with ${error.exitCode}; what it said is below`
+  const thrown = error?.cause ?? error
+  return typeof thrown === 'string' ? thrown : inspect(thrown, { depth: 5 })
 }
 
 function summary(file) {

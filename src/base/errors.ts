@@ -19,8 +19,9 @@ export interface ErrorDetails {
 /** The parent of every error this library makes. */
 export class RespoolError extends Error {
   readonly code: string = 'ERR_RESPOOL'
-  outcome?: Outcome
-  command?: string
+  // Only declared: a field without a value would show as `undefined` in every dump.
+  declare outcome?: Outcome
+  declare command?: string
 
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined)

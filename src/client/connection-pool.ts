@@ -6,12 +6,12 @@ import { Connection, type ConnectionOwner } from '../connection/connection.js'
 import { handshakeFor } from '../connection/handshake.js'
 import type { ResolvedConnectionOptions } from '../connection/options.js'
 import { describeAddress, dialerFor } from '../connection/transport.js'
-import { type PoolLimits, type PoolOptions, readPoolLimits, type ResolvedPoolOptions } from '../pool/options.js'
+import { type PoolLimits, type PoolOptions, type ResolvedPoolOptions, readPoolLimits } from '../pool/options.js'
 import { Pool } from '../pool/pool.js'
 import type { HolderStats, PoolStats } from '../pool/stats.js'
 import { type CloseOptions, readCloseTimeout } from './call-options.js'
 import { TypedEmitter } from './events.js'
-import { type ConnectionPoolOptions, readConnectionPoolOptions, type ResolvedConnectionPoolOptions } from './options.js'
+import { type ConnectionPoolOptions, type ResolvedConnectionPoolOptions, readConnectionPoolOptions } from './options.js'
 
 /** What a connection is called in events. */
 export interface ConnectionInfo {
@@ -165,6 +165,5 @@ function connectorFor(options: ResolvedConnectionOptions, address: string, unref
     login: () => options.credentials.read(),
   })
   const settings = { address, connectTimeout, socketTimeout, maxReplySize }
-  return (owner: ConnectionOwner): Connection =>
-    new Connection(dial, handshake, settings, systemClock, owner)
+  return (owner: ConnectionOwner): Connection => new Connection(dial, handshake, settings, systemClock, owner)
 }

@@ -2,12 +2,25 @@
 // https://redis.io/docs/latest/develop/using-commands/transactions/
 
 import { ArgumentError, ReplyError, RespoolError, WatchError } from '../base/errors.js'
-import type { Commands, CommandReply, ReplyWithTypeMapping, RespVersions, Tail, TypeMapping } from '../command/definitions.js'
+import type {
+  CommandReply,
+  Commands,
+  ReplyWithTypeMapping,
+  RespVersions,
+  Tail,
+  TypeMapping,
+} from '../command/definitions.js'
 import { NO_KEY } from '../command/key-hash.js'
 import { refusalOf } from '../command/routing.js'
 import { Request } from '../connection/request.js'
 import type { Reply } from '../resp/types.js'
-import { addCommands, type BoundCommand, type CommandSettings, type PreparedCommand, prepareRaw } from './command-set.js'
+import {
+  addCommands,
+  type BoundCommand,
+  type CommandSettings,
+  type PreparedCommand,
+  prepareRaw,
+} from './command-set.js'
 
 /** Some commands of a transaction or pipeline failed; the others were applied. */
 export class MultiErrorReply extends RespoolError {
@@ -129,7 +142,8 @@ export class Transaction<
       for (const { args } of commands.toReversed()) next = this.#request(args, () => {}, refuse, NO_KEY, next)
       this.#target.send(this.#request(['MULTI'], () => {}, refuse, commands[0]?.hash, next))
     })
-    if (!Array.isArray(replies)) throw new WatchError('a watched key was changed; nothing was applied', { outcome: 'rejected' })
+    if (!Array.isArray(replies))
+      throw new WatchError('a watched key was changed; nothing was applied', { outcome: 'rejected' })
     return checked(replies)
   }
 

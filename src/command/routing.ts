@@ -43,7 +43,7 @@ interface SessionCommand {
 }
 
 const LEASE = 'use lease() and send it on the connection you hold'
-const SUBSCRIBE = 'use subscribe() and its kin, which keep a connection of their own'
+const SUBSCRIBE = 'it turns the connection into a stream of messages, for which there is no handle yet'
 const TRANSACTION = 'use multi(), which sends a whole transaction at once, or lease() with watch()'
 const CREDENTIALS = 'give `username` and `password` as options, so that every connection logs in with them'
 const TRACKING = 'invalidations arrive on one connection: use lease()'
@@ -63,16 +63,16 @@ const SESSION: ReadonlyMap<string, SessionCommand> = new Map<string, SessionComm
   ['CLIENT NO-TOUCH', dirty(LEASE)],
   ['CLIENT REPLY', dirty('every command here has a reply that someone awaits: use lease()')],
   ['CLIENT SETINFO', dirty('every connection says what it is when it connects')],
-  ['CLIENT SETNAME', dirty('give the `name` option, so that every connection has it')],
+  ['CLIENT SETNAME', dirty('give the `clientName` option, so that every connection has it')],
   ['CLIENT TRACKING', dirty(TRACKING)],
   ['DISCARD', { effect: 'discard', instead: TRANSACTION }],
   ['EXEC', { effect: 'exec', instead: TRANSACTION }],
-  ['HELLO', dirty('give `RESP`, `username` and `password` as options, so that every connection has them')],
+  ['HELLO', dirty('give `protocol`, `username` and `password` as options, so that every connection has them')],
   ['HIMPORT DISCARD', dirty(LEASE)],
   ['HIMPORT DISCARDALL', dirty(LEASE)],
   ['HIMPORT PREPARE', dirty(LEASE)],
   ['HIMPORT SET', { effect: 'none', instead: 'it needs a fieldset prepared on the same connection: use lease()' }],
-  ['MONITOR', dirty('use monitor(), which keeps a connection of its own')],
+  ['MONITOR', dirty('it turns the connection into a stream of messages, which is not supported')],
   ['MULTI', { effect: 'multi', instead: TRANSACTION }],
   ['PSUBSCRIBE', dirty(SUBSCRIBE)],
   ['PSYNC', dirty(LEASE)],

@@ -188,8 +188,8 @@ export class Connection implements ReplyHandler, TransportEvents {
     for (let request = this.#slots.shift(); request !== undefined; request = this.#slots.shift()) {
       if (request.state === 'settled') continue
       const outcome = this.#slots.head > this.#flushed ? 'not-sent' : 'ambiguous'
-      const lost = { outcome, command: request.command, cause: error } as const
-      request.fail(new ConnectionError(`${request.command} got no reply: ${error.message}`, reason, this.address, lost))
+      const lost = { outcome, command: request.label, cause: error } as const
+      request.fail(new ConnectionError(`${request.label} got no reply: ${error.message}`, reason, this.address, lost))
     }
     this.#owner.closed(error)
   }
@@ -202,7 +202,7 @@ export class Connection implements ReplyHandler, TransportEvents {
     this.usedAt = now
     this.roundTrip.flushed(this.#flushed, now)
     const transport = this.#transport
-    const several = this.#encoder.pending > 64 * 1024
+    const several = this.#encoder.isSplit
     if (several) transport.cork()
     this.#encoder.flush((chunk) => {
       transport.write(chunk)
@@ -271,7 +271,7 @@ export class Connection implements ReplyHandler, TransportEvents {
     const request = this.#slots.shift()
     if (request === undefined) throw error
     this.#errorReplies++
-    request.fail(error.answering(request.command))
+    request.fail(error.answering(request.label))
   }
 
   onPush(items: Reply[]): void {
@@ -305,7 +305,7 @@ export class Connection implements ReplyHandler, TransportEvents {
         continue
       }
       const outcome = position < this.#flushed ? 'ambiguous' : 'not-sent'
-      request.fail(new CommandTimeoutError(request.timeout, { outcome, command: request.command }))
+      request.fail(new CommandTimeoutError(request.timeout, { outcome, command: request.label }))
     }
     this.#earliestDeadline = next
   }

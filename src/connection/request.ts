@@ -49,7 +49,7 @@ export class Request {
   }
 
   /** Name of the command in capitals, for messages. */
-  get command(): string {
+  get label(): string {
     return String(this.args[0]).toUpperCase()
   }
 
@@ -91,11 +91,9 @@ export class Request {
     this.disarm()
     this.reject(error)
   }
-}
 
-/** Fails a request and everything that was to be written behind it. */
-export function failChain(first: Request, errorFor: (request: Request) => unknown): void {
-  for (let request: Request | undefined = first; request !== undefined; request = request.next) {
-    request.fail(errorFor(request))
+  /** Fails this request and everything that was to be written behind it. */
+  turnAway(error: unknown): void {
+    for (let request: Request | undefined = this; request !== undefined; request = request.next) request.fail(error)
   }
 }

@@ -1,7 +1,7 @@
 // Owns the byte stream below a connection: TCP, TLS or a unix socket through node:net. Knows no RESP.
 
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
-import { type ConnectionOptions as TlsOptions, connect as connectTls } from 'node:tls'
+import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls'
 
 /** What a transport tells its connection. After `closed` nothing else comes. */
 export interface TransportEvents {
@@ -39,6 +39,19 @@ export interface DialTarget {
 }
 
 const READ_BUFFER_SIZE = 64 * 1024
+
+/**
+ * Everywhere but on Windows libuv reads into the buffer and calls back before it reads again, from any socket, and the
+ * bytes are decoded within that call: one buffer serves all connections. On Windows a read may be under way meanwhile.
+ * https://docs.libuv.org/en/v1.x/stream.html#c.uv_read_start
+ */
+let sharedReadBuffer: Buffer | undefined
+
+function readBuffer(): Buffer {
+  if (process.platform === 'win32') return Buffer.allocUnsafeSlow(READ_BUFFER_SIZE)
+  sharedReadBuffer ??= Buffer.allocUnsafeSlow(READ_BUFFER_SIZE)
+  return sharedReadBuffer
+}
 
 /** `host:port`, `[v6]:port` or a path, for people. */
 export function describeAddress(target: Pick<DialTarget, 'host' | 'port' | 'path'>): string {
@@ -89,9 +102,9 @@ class SocketTransport implements Transport {
   }
 }
 
-/** One static buffer a connection: nothing is allocated to read. */
+/** Nothing is allocated to read: the buffer is there before the bytes are. */
 function openSocket(target: DialTarget, received: (chunk: Buffer, length: number) => void): Socket {
-  const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_SIZE)
+  const buffer = readBuffer()
   const callback = (length: number): boolean => {
     received(buffer, length)
     return true

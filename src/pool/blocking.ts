@@ -57,7 +57,7 @@ export function sendBlocking(host: BlockingHost, entry: Entry, request: Request)
   request.state = 'sent'
   request.signal?.addEventListener('abort', aborted, { once: true })
   if (request.timeout > 0 && Number.isFinite(request.blocksFor)) {
-    const { timeout, command } = request
+    const { timeout, label: command } = request
     deadline = setDeadline(clock, timeout + request.blocksFor, () =>
       giveUp(new CommandTimeoutError(timeout, { command, outcome: 'rejected' })),
     )

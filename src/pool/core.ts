@@ -4,7 +4,7 @@
 import type { Clock } from '../base/clock.js'
 import type { CloseReason, ConnectionError } from '../base/errors.js'
 import type { Connection, ConnectionOwner } from '../connection/connection.js'
-import { failChain, type Request } from '../connection/request.js'
+import type { Request } from '../connection/request.js'
 import type { Reply } from '../resp/types.js'
 import { sendBlocking } from './blocking.js'
 import { type Borrower, Dispatch, type DispatchLimits } from './dispatch.js'
@@ -13,7 +13,7 @@ import type { ResolvedPoolOptions } from './options.js'
 import { Entry, type Holder, Roster } from './roster.js'
 import { Counters, describeHolder, type HolderStats, type PoolStats } from './stats.js'
 import { isHopeless, Supply } from './supply.js'
-import type { Waiter } from './waiters.js'
+import type { Caller, Waiter } from './waiters.js'
 import { WaitingRoom } from './waiting-room.js'
 
 /** What a pool tells whoever made it. */
@@ -45,6 +45,41 @@ export type Phase = 'open' | 'closing' | 'closed'
 /** A connection ends up to this share of its lifetime early, so that a fleet does not reconnect at once. */
 const LIFETIME_JITTER = 0.1
 
+/** One command that borrows a whole connection. */
+class CommandBorrower implements Borrower {
+  readonly kind: 'command' | 'blocking'
+  readonly stack = undefined
+  readonly #core: PoolCore
+  readonly #request: Request
+
+  constructor(core: PoolCore, request: Request, kind: 'command' | 'blocking') {
+    this.kind = kind
+    this.#core = core
+    this.#request = request
+  }
+
+  get label(): string {
+    return this.#request.label
+  }
+
+  get timeout(): number {
+    return this.#request.timeout
+  }
+
+  get deadline(): number {
+    return this.#request.deadline
+  }
+
+  grant(entry: Entry): void {
+    if (this.kind === 'blocking') this.#core.sendBlocking(entry, this.#request)
+    else entry.connection.send(this.#request)
+  }
+
+  turnAway(error: unknown): void {
+    this.#request.turnAway(error)
+  }
+}
+
 export class PoolCore {
   readonly clock: Clock
   /** What SELECT must go back to after a lease. */
@@ -61,7 +96,7 @@ export class PoolCore {
   /** Told when the last thing accepted before closing is done. */
   quiet: (() => void) | undefined
   readonly #deps: PoolDependencies
-  readonly #room: WaitingRoom
+  readonly room: WaitingRoom
   /** How many CLIENT UNBLOCKs that concern an entry are on their way. */
   readonly #held = new Map<Entry, number>()
 
@@ -75,7 +110,7 @@ export class PoolCore {
     this.dispatch = new Dispatch(this.roster, this.limits, this)
     this.supply = new Supply(this.roster, clock, deps.random, settings, () => this.serve())
     this.keeper = new Keeper(this.roster, clock, settings, this)
-    this.#room = new WaitingRoom({
+    this.room = new WaitingRoom({
       clock,
       counters: this.counters,
       acquireTimeout: settings.acquireTimeout,
@@ -83,7 +118,7 @@ export class PoolCore {
       maxWaiting: settings.maxWaiting,
       waiting: () => this.dispatch.waiting,
       canGrow: () => this.roster.total < this.limits.maxConnections,
-      ahead: (order) => this.dispatch.ahead(order),
+      waiters: () => this.dispatch.waiters(),
       stats,
       lastConnectError: () => this.supply.lastError,
       loopDelay: () => this.keeper.loopDelay,
@@ -107,22 +142,13 @@ export class PoolCore {
   }
 
   borrow(borrower: Borrower, timeout?: number, signal?: AbortSignal): void {
-    this.dispatch.borrow(borrower, () => this.#room.admitBorrower(borrower, timeout, signal))
+    this.dispatch.borrow(borrower, () => this.room.admitBorrower(borrower, timeout, signal))
   }
 
   /** Lends a connection to one command: one that blocks, or any in a classic pool. */
   executeAlone(request: Request, kind: 'command' | 'blocking'): void {
-    const borrower: Borrower = {
-      kind,
-      label: request.command,
-      stack: undefined,
-      grant: (entry) => {
-        if (kind === 'blocking') this.sendBlocking(entry, request)
-        else entry.connection.send(request)
-      },
-      fail: (error) => failChain(request, () => error),
-    }
-    this.dispatch.borrow(borrower, () => this.#room.admitCommand(borrower, request))
+    const borrower = new CommandBorrower(this, request, kind)
+    this.dispatch.borrow(borrower, () => this.room.admitCommand(borrower, request))
   }
 
   /** Ends the connection once it is free, and takes it out of use until then. */
@@ -167,11 +193,11 @@ export class PoolCore {
   }
 
   wait(request: Request): Waiter<Request> | undefined {
-    return this.#room.admitCommand(request, request)
+    return this.room.admitCommand(request, request)
   }
 
-  waited(waiter: Waiter<unknown>): void {
-    this.#room.served(waiter)
+  waited(waiter: Waiter<Caller>): void {
+    this.room.served(waiter)
   }
 
   drained(entry: Entry): void {
@@ -269,7 +295,7 @@ export class PoolCore {
     }
   }
 
-  room(entry: Entry): void {
+  roomFor(entry: Entry): void {
     if (entry.place === 'late' && !entry.connection.isLate(this.now())) this.dispatch.recover(entry)
     else if (entry.backlog.length > 0) this.dispatch.sendBacklog(entry)
   }
@@ -327,7 +353,7 @@ export class PoolCore {
     for (const { reject } of this.warming.splice(0)) reject(error)
     // A wrong password does not heal by waiting; but what works already may still serve those who wait.
     if (!isHopeless(error) || this.roster.total > this.roster.count('connecting')) return
-    for (const { item } of this.dispatch.leases.takeAll()) item.fail(error)
-    for (const { item } of this.dispatch.takeCommands()) failChain(item, () => error)
+    for (const { item } of this.dispatch.leases.takeAll()) item.turnAway(error)
+    for (const { item } of this.dispatch.takeCommands()) item.turnAway(error)
   }
 }

@@ -4,15 +4,14 @@
 import type { Request } from '../connection/request.js'
 import { Lanes } from './lanes.js'
 import type { Entry, Holder, Roster } from './roster.js'
-import { type Waiter, Waiters } from './waiters.js'
+import { type Caller, type Waiter, Waiters } from './waiters.js'
 
 /** A caller who wants a connection to itself. */
-export interface Borrower {
+export interface Borrower extends Caller {
   readonly kind: Holder['kind']
-  readonly label: string
+  /** Where it asked, when leaks are tracked. */
   readonly stack: string | undefined
   grant(entry: Entry): void
-  fail(error: unknown): void
 }
 
 export interface DispatchLimits {
@@ -31,7 +30,7 @@ export interface DispatchHost {
   /** Starts the wait of a command, or fails it and returns undefined when too many wait. */
   wait(request: Request): Waiter<Request> | undefined
   /** A command's wait ended well. */
-  waited(waiter: Waiter<unknown>): void
+  waited(waiter: Waiter<Caller>): void
   /** A lane has answered all it owed. */
   drained(entry: Entry): void
 }
@@ -87,12 +86,11 @@ export class Dispatch {
     return Math.max(0, ...firsts.map((waiter) => (waiter === undefined ? 0 : now - waiter.since)))
   }
 
-  /** How many callers came before this one and still wait. */
-  ahead(order: number): number {
-    let count = 0
-    for (const waiter of this.leases) if (waiter.order < order) count++
-    for (const waiter of this.unrouted) if (waiter.order < order) count++
-    return count
+  /** All who wait, queue by queue. */
+  *waiters(): Generator<Waiter<Caller>> {
+    yield* this.leases
+    yield* this.unrouted
+    for (const entry of this.#roster.all()) yield* entry.backlog
   }
 
   /** Empties the queues of commands, in order of arrival. */

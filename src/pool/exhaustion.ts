@@ -10,7 +10,7 @@ export interface Verdict {
   readonly cause: ExhaustionCause
   /** One sentence: what was seen and what to do. */
   readonly because: string
-  /** For `too-small`: the size that would have let this caller through. */
+  /** For `too-small`: the size that would have let everybody through who waited. */
   readonly maxConnections?: number
 }
 
@@ -20,8 +20,6 @@ export interface ExhaustionFacts {
   readonly waited: number
   /** What it waited for: the command, or the label of a lease. */
   readonly label: string
-  /** Place in the queue when the time was up, 0 for the first. */
-  readonly ahead: number
   readonly stats: PoolStats
   readonly lastConnectError: ConnectionError | undefined
   /** How late the event loop ran, in ms. */
@@ -87,10 +85,10 @@ export function judge(facts: ExhaustionFacts): Verdict {
       because: `${suspects.length} of ${holders.length} leases are held for up to ${round(oldest)} ms and were probably never released`,
     }
   }
-  const wanted = stats.maxConnections + facts.ahead + 1
+  const wanted = stats.maxConnections + Math.max(1, stats.waiting.total)
   return {
     cause: 'too-small',
-    because: `all ${stats.maxConnections} connections were in use; maxConnections: ${wanted} would have let this caller through`,
+    because: `all ${stats.maxConnections} connections were in use; maxConnections: ${wanted} would have let everybody through who waits now`,
     maxConnections: wanted,
   }
 }

@@ -2,7 +2,7 @@
 
 import { LeaseReleasedError } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
-import { failChain, Request } from '../connection/request.js'
+import { Request } from '../connection/request.js'
 import type { Entry } from './roster.js'
 import { Session } from './session.js'
 
@@ -42,12 +42,12 @@ export class PoolLease {
   send(first: Request): void {
     const entry = this.#entry
     if (entry === undefined) {
-      failChain(first, (request) => released(request.command))
+      first.turnAway(released(first.label))
       return
     }
     const { connection } = entry
     if (connection.isClosed) {
-      failChain(first, () => connection.error)
+      first.turnAway(connection.error)
       return
     }
     if (!this.#keeper.prepare(first)) return
@@ -75,7 +75,14 @@ export class PoolLease {
     const quiet = connection.inFlight === 0
     for (const args of cleanup ?? []) {
       if (connection.isClosed) break
-      connection.send(new Request(args, NO_KEY, () => {}, () => connection.destroy('dirty', 'it could not be cleaned')))
+      connection.send(
+        new Request(
+          args,
+          NO_KEY,
+          () => {},
+          () => connection.destroy('dirty', 'it could not be cleaned'),
+        ),
+      )
     }
     this.#keeper.giveBack(entry, quiet)
   }

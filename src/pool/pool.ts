@@ -2,7 +2,7 @@
 
 import type { Clock } from '../base/clock.js'
 import { type CloseReason, PoolClosedError } from '../base/errors.js'
-import { failChain, type Request } from '../connection/request.js'
+import type { Request } from '../connection/request.js'
 import { type Phase, PoolCore, type PoolDependencies } from './core.js'
 import { PoolLease } from './lease.js'
 import type { PoolLimits } from './options.js'
@@ -16,6 +16,9 @@ export interface AcquireOptions {
   readonly timeout?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
+
+/** A lease has no timeout of its own beyond that of its wait. */
+const NO_TIMEOUT = { timeout: 0, deadline: Number.POSITIVE_INFINITY } as const
 
 export class Pool {
   readonly #deps: PoolDependencies
@@ -48,7 +51,7 @@ export class Pool {
   /** Sends a command: on a shared connection, or alone on one where it blocks or the pool is a classic one. */
   execute(request: Request): void {
     const core = this.#core
-    if (core.phase !== 'open') failChain(request, () => closedError())
+    if (core.phase !== 'open') request.turnAway(closedError())
     else if (request.blocksFor === 0) core.execute(request)
     else if (core.prepare(request)) core.executeAlone(request, 'blocking')
   }
@@ -62,7 +65,8 @@ export class Pool {
       if (signal?.aborted) return reject(signal.reason)
       const stack = this.#deps.settings.leakTracking ? new Error('lease taken').stack : undefined
       const grant = (entry: Entry): void => resolve(new PoolLease(entry, core))
-      core.borrow({ kind: 'lease', label, stack, grant, fail: reject }, timeout, signal)
+      const lease = { kind: 'lease', label, stack, grant, turnAway: reject, ...NO_TIMEOUT } as const
+      core.borrow(lease, timeout, signal)
     })
   }
 
@@ -129,9 +133,10 @@ export class Pool {
     const error = closedError()
     for (const waiter of core.dispatch.leases.takeAll()) {
       waiter.leave()
-      waiter.item.fail(error)
+      waiter.item.turnAway(error)
     }
-    for (const { item } of core.dispatch.takeCommands()) failChain(item, () => error)
+    for (const { item } of core.dispatch.takeCommands()) item.turnAway(error)
+    core.room.stop()
     for (const entry of core.roster.all()) entry.connection.destroy(reason, 'the pool was closed')
     for (const { reject } of core.warming.splice(0)) reject(error)
     this.#ending?.done()

@@ -45,7 +45,7 @@ export interface Holder {
 export interface EntryOwner {
   ready(entry: Entry): void
   answeredAll(entry: Entry): void
-  room(entry: Entry): void
+  roomFor(entry: Entry): void
   closed(entry: Entry, error: ConnectionError): void
   push(entry: Entry, items: Reply[]): void
   replied(milliseconds: number): void
@@ -81,7 +81,7 @@ export class Entry implements ConnectionOwner {
   }
 
   room(): void {
-    this.#owner.room(this)
+    this.#owner.roomFor(this)
   }
 
   closed(error: ConnectionError): void {

@@ -1,46 +1,58 @@
-// Owns queues of callers: first come first served, O(1) to leave, each wait with a deadline. Knows not what is waited for.
+// Owns queues of callers: first come first served, O(1) to leave. Knows neither time nor what is waited for.
 
-import { type Clock, setDeadline, type Timer } from '../base/clock.js'
+/** Whoever waits. */
+export interface Caller {
+  /** What it waits for: a command, or the label of a lease. */
+  readonly label: string
+  /** Its own timeout, `commandTimeout`, in ms; 0 for none. */
+  readonly timeout: number
+  /** When that runs out; Infinity for never. */
+  readonly deadline: number
+  /** The wait was in vain. */
+  turnAway(error: unknown): void
+}
+
+/** Is told when a wait ends, well or not. */
+export interface WaitKeeper {
+  left(): void
+}
 
 /** One caller in a queue. It may be carried over to another queue; its deadline stays. */
-export class Waiter<T> {
+export class Waiter<T extends Caller> {
   readonly item: T
   /** Rank by arrival over all queues of a pool. */
   readonly order: number
   readonly since: number
-  deadline: Timer | undefined
+  /** When the wait is over, in vain; on the same clock as `since`. */
+  readonly expiresAt: number
   /** Runs when it leaves for good. */
-  left: (() => void) | undefined
+  onLeave: (() => void) | undefined
   queue: Waiters<T> | undefined
   previous: Waiter<T> | undefined
   next: Waiter<T> | undefined
+  #keeper: WaitKeeper | undefined
 
-  constructor(item: T, order: number, since: number) {
+  constructor(item: T, order: number, since: number, expiresAt: number, keeper: WaitKeeper) {
     this.item = item
     this.order = order
     this.since = since
+    this.expiresAt = expiresAt
+    this.#keeper = keeper
   }
 
-  /** Starts the deadline; `expired` runs at most once and never after `leave`. */
-  limit(clock: Clock, ms: number, expired: () => void): void {
-    this.deadline = setDeadline(clock, ms, () => {
-      this.leave()
-      expired()
-    })
-  }
-
-  /** Out of its queue, for good. */
+  /** Out of its queue, for good; only the first call counts. */
   leave(): void {
-    this.deadline?.cancel()
-    this.deadline = undefined
+    const keeper = this.#keeper
+    if (keeper === undefined) return
+    this.#keeper = undefined
     this.queue?.unlink(this)
-    this.left?.()
-    this.left = undefined
+    this.onLeave?.()
+    keeper.left()
   }
 }
 
 /** A doubly linked queue of waiters. */
-export class Waiters<T> {
+export class Waiters<T extends Caller> {
   #first: Waiter<T> | undefined
   #last: Waiter<T> | undefined
   #length = 0

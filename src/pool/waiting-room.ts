@@ -1,12 +1,12 @@
 // Owns how a wait begins and how it ends in vain: bounds, deadlines and the error that explains itself. Knows no lanes.
 
-import type { Clock } from '../base/clock.js'
+import { type Clock, setDeadline, type Timer } from '../base/clock.js'
 import { CommandTimeoutError, type ConnectionError, PoolFullError } from '../base/errors.js'
-import { failChain, type Request } from '../connection/request.js'
+import type { Request } from '../connection/request.js'
 import type { Borrower } from './dispatch.js'
 import { ConnectionPoolTimeoutError } from './exhaustion.js'
 import type { Counters, PoolStats } from './stats.js'
-import { Waiter } from './waiters.js'
+import { type Caller, Waiter, type WaitKeeper } from './waiters.js'
 
 export interface WaitingFacts {
   readonly clock: Clock
@@ -14,100 +14,133 @@ export interface WaitingFacts {
   readonly acquireTimeout: number
   readonly connectTimeout: number
   readonly maxWaiting: number
+  /** How many wait now. */
   waiting(): number
+  /** All who wait, in any order. */
+  waiters(): Iterable<Waiter<Caller>>
   /** Whether another connection may be made. */
   canGrow(): boolean
-  /** How many wait in front of this one. */
-  ahead(order: number): number
   stats(): PoolStats
   lastConnectError(): ConnectionError | undefined
   loopDelay(): number
 }
 
-export class WaitingRoom {
+/** Deadlines closer together than this are judged together, in ms. */
+const GRAIN = 5
+
+const NOT_SENT = { outcome: 'not-sent' } as const
+
+/** One timer serves all who wait: it stands at the earliest deadline, or a little before the next look. */
+export class WaitingRoom implements WaitKeeper {
   readonly #facts: WaitingFacts
   #arrivals = 0
+  #timer: Timer | undefined
+  #timerAt = Number.POSITIVE_INFINITY
 
   constructor(facts: WaitingFacts) {
     this.#facts = facts
   }
 
-  /** Starts the wait of a command, bounded by both its own timeout and `acquireTimeout`; `item` is what stands in line. */
-  admitCommand<T>(item: T, request: Request): Waiter<T> | undefined {
-    const fail = (error: unknown): void => failChain(request, () => error)
-    const { clock } = this.#facts
-    const own = request.deadline - clock.now()
-    const allowed = this.#allowed(this.#facts.acquireTimeout)
-    const waiter = this.#admit(item, request.command, allowed, fail)
-    if (waiter === undefined) return undefined
+  /** Starts the wait of a command, bounded by its own deadline and `acquireTimeout`; `item` stands in line for it. */
+  admitCommand<T extends Caller>(item: T, request: Request): Waiter<T> | undefined {
+    const waiter = this.#admit(item, this.#facts.acquireTimeout)
     request.waiter = waiter
-    if (own < allowed) {
-      const { timeout, command } = request
-      waiter.limit(clock, own, () => fail(new CommandTimeoutError(timeout, { command, outcome: 'not-sent' })))
-    } else {
-      waiter.limit(clock, allowed, () => fail(this.#exhausted(waiter, request.command, allowed)))
-    }
     return waiter
   }
 
   /** Starts the wait of a caller who wants a connection to itself. */
   admitBorrower(borrower: Borrower, timeout: number | undefined, signal?: AbortSignal): Waiter<Borrower> | undefined {
-    const allowed = this.#allowed(timeout ?? this.#facts.acquireTimeout)
-    const waiter = this.#admit(borrower, borrower.label, allowed, borrower.fail)
-    if (waiter === undefined) return undefined
+    const waiter = this.#admit(borrower, timeout ?? this.#facts.acquireTimeout)
+    if (waiter === undefined || signal === undefined) return waiter
     const aborted = (): void => {
       waiter.leave()
-      borrower.fail(signal?.reason)
+      borrower.turnAway(signal.reason)
     }
-    if (signal !== undefined) {
-      signal.addEventListener('abort', aborted, { once: true })
-      waiter.left = () => signal.removeEventListener('abort', aborted)
-    }
-    waiter.limit(this.#facts.clock, allowed, () => borrower.fail(this.#exhausted(waiter, borrower.label, allowed)))
+    signal.addEventListener('abort', aborted, { once: true })
+    waiter.onLeave = () => signal.removeEventListener('abort', aborted)
     return waiter
   }
 
   /** A wait ended well. */
-  served(waiter: Waiter<unknown>): void {
+  served(waiter: Waiter<Caller>): void {
     this.#facts.counters.wait.record(this.#facts.clock.now() - waiter.since)
   }
 
-  /** With a timeout of 0 only a connection that may still be made is worth waiting for. */
-  #allowed(timeout: number): number {
-    return timeout === 0 && this.#facts.canGrow() ? this.#facts.connectTimeout : timeout
+  left(): void {
+    if (this.#timer !== undefined && this.#facts.waiting() === 0) this.stop()
   }
 
-  #admit<T>(item: T, label: string, allowed: number, fail: (error: unknown) => void): Waiter<T> | undefined {
-    const { counters, maxWaiting, clock } = this.#facts
-    const waiter = new Waiter(item, this.#arrivals++, clock.now())
+  stop(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#timerAt = Number.POSITIVE_INFINITY
+  }
+
+  #admit<T extends Caller>(item: T, acquireTimeout: number): Waiter<T> | undefined {
+    const { counters, maxWaiting, clock, connectTimeout } = this.#facts
+    // With a timeout of 0 only a connection that may still be made is worth waiting for.
+    const allowed = acquireTimeout === 0 && this.#facts.canGrow() ? connectTimeout : acquireTimeout
+    const now = clock.now()
+    const waiter = new Waiter(item, this.#arrivals++, now, Math.min(now + allowed, item.deadline), this)
     if (allowed === 0) {
-      fail(this.#exhausted(waiter, label, 0))
+      item.turnAway(this.#exhausted(waiter, now))
       return undefined
     }
     if (this.#facts.waiting() >= maxWaiting) {
       counters.turnedAway++
-      fail(new PoolFullError(`${label} was turned away: ${maxWaiting} callers wait already (maxWaiting)`, NOT_SENT))
+      const message = `${item.label} was turned away: ${maxWaiting} callers wait already (maxWaiting)`
+      item.turnAway(new PoolFullError(message, NOT_SENT))
       return undefined
     }
     counters.waited++
+    this.#watch(waiter.expiresAt, now)
     return waiter
   }
 
-  #exhausted(waiter: Waiter<unknown>, label: string, timeout: number): ConnectionPoolTimeoutError {
-    const facts = this.#facts
-    const waited = facts.clock.now() - waiter.since
-    facts.counters.timedOut++
-    facts.counters.wait.record(waited)
+  #watch(at: number, now: number): void {
+    if (at >= this.#timerAt) return
+    this.#timer?.cancel()
+    this.#timerAt = at
+    this.#timer = setDeadline(this.#facts.clock, at - now, () => {
+      this.stop()
+      this.#expire()
+    })
+  }
+
+  #expire(): void {
+    const now = this.#facts.clock.now()
+    const expired: Waiter<Caller>[] = []
+    let next = Number.POSITIVE_INFINITY
+    for (const waiter of this.#facts.waiters()) {
+      if (waiter.expiresAt <= now) expired.push(waiter)
+      else next = Math.min(next, waiter.expiresAt)
+    }
+    // One snapshot for all: it shows the queue as they left it, themselves included.
+    const stats = expired.length > 0 ? this.#facts.stats() : undefined
+    for (const waiter of expired) {
+      const { deadline, timeout, label } = waiter.item
+      const error =
+        deadline <= now
+          ? new CommandTimeoutError(timeout, { command: label, outcome: 'not-sent' })
+          : this.#exhausted(waiter, now, stats)
+      waiter.leave()
+      waiter.item.turnAway(error)
+    }
+    if (Number.isFinite(next)) this.#watch(Math.max(next, now + GRAIN), now)
+  }
+
+  #exhausted(waiter: Waiter<Caller>, now: number, stats = this.#facts.stats()): ConnectionPoolTimeoutError {
+    const { counters } = this.#facts
+    const waited = now - waiter.since
+    counters.timedOut++
+    counters.wait.record(waited)
     return new ConnectionPoolTimeoutError({
-      timeout,
+      timeout: Math.round(waiter.expiresAt - waiter.since),
       waited,
-      label,
-      ahead: facts.ahead(waiter.order),
-      stats: facts.stats(),
-      lastConnectError: facts.lastConnectError(),
-      loopDelay: facts.loopDelay(),
+      label: waiter.item.label,
+      stats,
+      lastConnectError: this.#facts.lastConnectError(),
+      loopDelay: this.#facts.loopDelay(),
     })
   }
 }
-
-const NOT_SENT = { outcome: 'not-sent' } as const

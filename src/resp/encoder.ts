@@ -6,7 +6,9 @@ import { ArgumentError } from '../base/errors.js'
 /** What a command is made of once it is about to be sent. */
 export type Argument = string | Buffer
 
+/** The buffer starts small, since most connections of a big pool see little, and doubles up to this. */
 const CHUNK_SIZE = 64 * 1024
+const FIRST_SIZE = 512
 
 /** From this size on an argument goes out in a buffer of its own, a Buffer without being copied. */
 const LARGE = 16 * 1024
@@ -24,7 +26,7 @@ const LF = 10
 
 /** Collects encoded commands until they are flushed. One command is encoded whole or not at all. */
 export class Encoder {
-  #chunk = Buffer.allocUnsafeSlow(CHUNK_SIZE)
+  #chunk = Buffer.allocUnsafeSlow(FIRST_SIZE)
   #length = 0
   /** Chunks that are complete and go out before the current one. */
   #complete: Buffer[] = []
@@ -35,16 +37,19 @@ export class Encoder {
     return this.#completeBytes + this.#length
   }
 
+  /** Whether a flush would write more than one chunk. */
+  get isSplit(): boolean {
+    return this.#complete.length > 0
+  }
+
   /** Throws an `ArgumentError` for anything but strings and Buffers, before a byte is encoded. */
   encode(args: readonly Argument[]): void {
     const bound = sizeBound(args)
-    if (bound > CHUNK_SIZE - this.#length) {
-      if (bound > LARGE) {
-        this.#encodeLarge(args)
-        return
-      }
-      this.#complete.push(this.#take())
+    if (bound > LARGE) {
+      this.#encodeLarge(args)
+      return
     }
+    if (bound > this.#chunk.length - this.#length) this.#reserve(bound)
     this.#encodeInto(args)
   }
 
@@ -62,7 +67,7 @@ export class Encoder {
     if (this.#length === 0) return
     const done = write(this.#chunk.subarray(0, this.#length))
     this.#length = 0
-    if (!done) this.#chunk = Buffer.allocUnsafeSlow(CHUNK_SIZE)
+    if (!done) this.#chunk = Buffer.allocUnsafeSlow(this.#chunk.length)
   }
 
   /** Forgets what is pending. */
@@ -75,7 +80,7 @@ export class Encoder {
   #take(): Buffer {
     const chunk = this.#chunk.subarray(0, this.#length)
     this.#completeBytes += this.#length
-    this.#chunk = Buffer.allocUnsafeSlow(CHUNK_SIZE)
+    this.#chunk = Buffer.allocUnsafeSlow(this.#chunk.length)
     this.#length = 0
     return chunk
   }
@@ -121,8 +126,18 @@ export class Encoder {
     }
   }
 
+  /** Makes room for so many more bytes, at most `CHUNK_SIZE`. */
   #reserve(bytes: number): void {
-    if (bytes > CHUNK_SIZE - this.#length) this.#complete.push(this.#take())
+    const wanted = this.#length + bytes
+    if (wanted <= this.#chunk.length) return
+    if (wanted > CHUNK_SIZE) {
+      this.#complete.push(this.#take())
+      if (bytes <= this.#chunk.length) return
+    }
+    const pending = this.#chunk.subarray(0, this.#length)
+    const size = 2 ** Math.ceil(Math.log2(this.#length + bytes))
+    this.#chunk = Buffer.allocUnsafeSlow(Math.max(size, FIRST_SIZE))
+    this.#chunk.set(pending)
   }
 }
 

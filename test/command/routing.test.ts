@@ -189,7 +189,7 @@ describe('refusalOf', () => {
       refusalOf(['select', '1']),
       'SELECT concerns one connection, and this handle has many: open a handle with the `database` option, or use lease()',
     )
-    assert.match(refusalOf(['client', 'setname', 'x']) ?? '', /^CLIENT SETNAME .* `name` option/)
+    assert.match(refusalOf(['client', 'setname', 'x']) ?? '', /^CLIENT SETNAME .* `clientName` option/)
   })
 
   it('has no word of the arguments', () => {
