@@ -76,11 +76,11 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
       clock: systemClock,
       random: Math.random,
       events: {
-        opened: (opened) => this.emit('connect', info(opened)),
-        closed: (closed, error) => this.emit('close', info(closed), error),
-        connectFailed: (error) => this.emit('connectError', error),
-        released: () => this.emit('release'),
-        leaked: (holder) => this.emit('leak', holder),
+        opened: (opened) => this.#tell('connect', info(opened)),
+        closed: (closed, error) => this.#tell('close', info(closed), error),
+        connectFailed: (error) => this.#tell('connectError', error),
+        released: () => this.#tell('release'),
+        leaked: (holder) => this.#tell('leak', holder),
         pushed: () => {},
       },
     })
@@ -136,6 +136,17 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** A listener that throws must not stop the pool half-way; its error ends as an uncaught one all the same. */
+  #tell<Name extends keyof ConnectionPoolEvents>(event: Name, ...args: ConnectionPoolEvents[Name]): void {
+    try {
+      this.emit(event, ...args)
+    } catch (error) {
+      process.nextTick(() => {
+        throw error
+      })
+    }
   }
 }
 

@@ -11,6 +11,7 @@ import type {
   TypeMapping,
 } from '../command/definitions.js'
 import { NO_KEY } from '../command/key-hash.js'
+import { wireNameOf } from '../command/names.js'
 import { refusalOf } from '../command/routing.js'
 import { Request } from '../connection/request.js'
 import type { Reply } from '../resp/types.js'
@@ -150,6 +151,7 @@ export class Transaction<
   async #pipeline(): Promise<unknown[]> {
     const commands = [...this.#commands]
     if (commands.length === 0) return []
+    for (const { args, route } of commands) if (route === 'blocking') throw mayBlock(wireNameOf(args))
     const replies: Promise<unknown>[] = []
     let next: Request | undefined
     for (const [index, command] of [...commands.entries()].reverse()) {
@@ -194,6 +196,12 @@ function transformed(command: PreparedCommand | undefined, reply: Reply, protoco
 function aborted(error: unknown, refused: unknown): unknown {
   if (!(error instanceof ReplyError) || error.kind !== 'EXECABORT') return error
   return new ReplyError(error.message, { outcome: 'rejected', command: 'EXEC', cause: refused })
+}
+
+/** Between MULTI and EXEC it would return at once; here it would hold up its followers, and others' commands. */
+function mayBlock(command: string): ArgumentError {
+  const message = `${command} may block what stands behind it in a pipeline: call it by itself, or use exec()`
+  return new ArgumentError(message, { outcome: 'not-sent', command })
 }
 
 function checked(replies: unknown[]): unknown[] {

@@ -115,6 +115,12 @@ export class Connection implements ReplyHandler, TransportEvents {
     return this.#errorReplies
   }
 
+  /** Whether the next reply is that of a blocking command, which may take its time. */
+  get isBlocked(): boolean {
+    const oldest = this.#slots.peek()
+    return oldest !== undefined && oldest.blocksFor > 0
+  }
+
   /** Whether the socket still holds back what was written. */
   get saturated(): boolean {
     return this.#saturated

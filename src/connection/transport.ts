@@ -2,6 +2,7 @@
 
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls'
+import { OptionError } from '../base/errors.js'
 
 /** What a transport tells its connection. After `closed` nothing else comes. */
 export interface TransportEvents {
@@ -61,7 +62,21 @@ export function describeAddress(target: Pick<DialTarget, 'host' | 'port' | 'path
 
 /** A dialer for one address; the name is looked up anew for each connection. */
 export function dialerFor(target: DialTarget): Dialer {
-  return (events) => new SocketTransport(target, events)
+  return (events) => {
+    try {
+      return new SocketTransport(target, events)
+    } catch (error) {
+      return refused(events, error)
+    }
+  }
+}
+
+/** What node:tls throws for options it cannot use becomes a dial that fails; what came is left out, it may be a key. */
+function refused(events: TransportEvents, cause: unknown): Transport {
+  const why = cause instanceof Error ? cause.message.replace(/\s*Received .*/s, '') : 'they cannot be used'
+  const report = setImmediate(() => events.closed(new OptionError(`tls: ${why}`)))
+  const nothing = (): void => {}
+  return { pending: 0, write: nothing, cork: nothing, uncork: nothing, destroy: () => clearImmediate(report) }
 }
 
 class SocketTransport implements Transport {

@@ -31,9 +31,11 @@ export function sendBlocking(host: BlockingHost, entry: Entry, request: Request)
   const { connection } = entry
   let deadline: Timer | undefined
   let reason: { error: unknown } | undefined
+  let unblocking: Timer | undefined
 
   const settle = (finish: () => void): void => {
     deadline?.cancel()
+    unblocking?.cancel()
     request.signal?.removeEventListener('abort', aborted)
     finish()
   }
@@ -46,7 +48,7 @@ export function sendBlocking(host: BlockingHost, entry: Entry, request: Request)
   const giveUp = (error: unknown): void => {
     if (reason !== undefined) return
     reason = { error }
-    unblock(host, entry, onWire, error)
+    unblocking = unblock(host, entry, error)
   }
   const aborted = (): void => giveUp(request.signal?.reason)
 
@@ -65,25 +67,30 @@ export function sendBlocking(host: BlockingHost, entry: Entry, request: Request)
   connection.send(onWire)
 }
 
-function unblock(host: BlockingHost, entry: Entry, request: Request, cause: unknown): void {
+/** Asks until it is cancelled, which is when the blocking command has been answered or lost. */
+function unblock(host: BlockingHost, entry: Entry, cause: unknown): Timer {
   const { connection } = entry
+  let over = false
+  let again: Timer | undefined
   const grace = setDeadline(host.clock, GRACE, () => {
-    if (request.state !== 'settled') connection.destroy('aborted', 'the server did not let go of a blocking command', cause)
+    connection.destroy('aborted', 'the server did not let go of a blocking command', cause)
   })
   const attempt = (): void => {
     host.hold(entry)
     const done = (): void => {
       host.letGo(entry)
-      if (request.state === 'settled') grace.cancel()
-      else host.clock.setTimeout(again, AGAIN)
+      if (!over) again = host.clock.setTimeout(attempt, AGAIN)
     }
     host.execute(new Request(['CLIENT', 'UNBLOCK', String(connection.id), 'ERROR'], NO_KEY, done, done))
   }
-  const again = (): void => {
-    if (request.state === 'settled') grace.cancel()
-    else attempt()
-  }
   attempt()
+  return {
+    cancel: () => {
+      over = true
+      grace.cancel()
+      again?.cancel()
+    },
+  }
 }
 
 function isUnblocked(error: unknown): boolean {

@@ -10,7 +10,7 @@ import { sendBlocking } from './blocking.js'
 import { type Borrower, Dispatch, type DispatchLimits } from './dispatch.js'
 import { Keeper } from './keeper.js'
 import type { ResolvedPoolOptions } from './options.js'
-import { Entry, type Holder, Roster } from './roster.js'
+import { Entry, type Holder, type Place, Roster } from './roster.js'
 import { Counters, describeHolder, type HolderStats, type PoolStats } from './stats.js'
 import { isHopeless, Supply } from './supply.js'
 import type { Caller, Waiter } from './waiters.js'
@@ -168,7 +168,8 @@ export class PoolCore {
   /** Whether the last accepted command was answered and the last lease given back. */
   #checkQuiet(): void {
     if (this.phase !== 'closing' || this.dispatch.waiting > 0 || this.roster.count('leased') > 0) return
-    if (this.roster.all().every(({ connection }) => connection.inFlight === 0)) this.quiet?.()
+    const owing = this.roster.all().some(({ place, connection }) => place !== 'connecting' && connection.inFlight > 0)
+    if (!owing) this.quiet?.()
   }
 
   // What the policy asks for
@@ -198,6 +199,8 @@ export class PoolCore {
 
   waited(waiter: Waiter<Caller>): void {
     this.room.served(waiter)
+    // While it waited nobody may have owed a reply, and then nobody watched.
+    this.keeper.watch()
   }
 
   drained(entry: Entry): void {
@@ -304,12 +307,13 @@ export class PoolCore {
     const { place, connection } = entry
     this.roster.remove(entry)
     this.#held.delete(entry)
-    this.counters.retire(entry, error.reason)
+    this.counters.retire(entry, reasonOf(place, error))
     this.#endHold(entry)
     if (this.phase === 'closed') return
+    // Before any listener runs: what it sends must not overtake what waited here.
+    if (place === 'shared' || place === 'late' || place === 'draining') this.dispatch.lanesChanged(entry.backlog)
     if (place === 'connecting') this.#connectFailed(error)
     else this.#deps.events.closed(connection, error)
-    if (place === 'shared' || place === 'late' || place === 'draining') this.dispatch.lanesChanged(entry.backlog)
     this.serve()
   }
 
@@ -353,7 +357,16 @@ export class PoolCore {
     for (const { reject } of this.warming.splice(0)) reject(error)
     // A wrong password does not heal by waiting; but what works already may still serve those who wait.
     if (!isHopeless(error) || this.roster.total > this.roster.count('connecting')) return
-    for (const { item } of this.dispatch.leases.takeAll()) item.turnAway(error)
+    for (const waiter of this.dispatch.leases.takeAll()) {
+      waiter.leave()
+      waiter.item.turnAway(error)
+    }
     for (const { item } of this.dispatch.takeCommands()) item.turnAway(error)
   }
+}
+
+/** What an end counts as. A dial that was never ready either failed or was given up by its own pool. */
+function reasonOf(place: Place, { reason }: ConnectionError): CloseReason | undefined {
+  if (place !== 'connecting' || reason === 'connect-failed') return reason
+  return reason === 'closed' || reason === 'destroyed' ? undefined : 'handshake-failed'
 }

@@ -162,7 +162,10 @@ export class Dispatch {
   }
 
   turnedLate(entries: readonly Entry[]): void {
-    for (const entry of entries) this.#roster.move(entry, 'late', this.#host.now())
+    for (const entry of entries) {
+      // Since it was judged, what another connection's end set in motion may have moved it, or ended it.
+      if (entry.place === 'shared' && !entry.connection.isClosed) this.#roster.move(entry, 'late', this.#host.now())
+    }
     this.lanesChanged()
     this.serve()
   }
@@ -295,11 +298,19 @@ export class Dispatch {
     const { maxConnections, minConnections } = this.#limits
     const roster = this.#roster
     const total = roster.total
-    const coming = roster.count('idle') + roster.count('connecting') + roster.count('draining')
     const leases = Math.min(this.leases.length, this.maxLeases - roster.count('leased'))
-    const wanted = Math.max(leases + this.#missingLanes() - coming, minConnections - total)
+    const wanted = Math.max(leases + this.#missingLanes() - this.#coming(), minConnections - total)
     const count = Math.min(wanted, maxConnections - total)
     if (count > 0) this.#host.dial(count)
+  }
+
+  /** Connections that become free by themselves; a doomed one ends instead. */
+  #coming(): number {
+    let coming = 0
+    for (const place of ['idle', 'connecting', 'draining'] as const) {
+      for (const entry of this.#roster.at(place)) if (entry.doomed === undefined) coming++
+    }
+    return coming
   }
 
   #missingLanes(): number {

@@ -94,14 +94,15 @@ export class Keeper {
     let owed = 0
     for (const entry of this.#roster.all()) {
       const { connection } = entry
-      if (connection.inFlight === 0) continue
+      // A consumer may be parked for hours: the sweep is often enough for it.
+      if (connection.inFlight === 0 || connection.isBlocked) continue
       owed += connection.inFlight
       connection.check(now)
       if (entry.place === 'shared' && !connection.isClosed && connection.isLate(now)) late.push(entry)
     }
     if (owed > 1) this.#overlapAt = now
     if (late.length > 0) this.#host.turnedLate(late)
-    if (owed > 0) this.watch()
+    if (owed > 0 && this.#roster.total > 0) this.watch()
   }
 
   #tidy(): void {
@@ -110,6 +111,7 @@ export class Keeper {
     if (idleTimeout > 0 && now - this.#overlapAt > idleTimeout) this.#host.narrow()
     for (const entry of this.#roster.all()) {
       if (entry.place === 'connecting') continue
+      if (entry.connection.isBlocked) entry.connection.check(now)
       if (now >= entry.expiresAt && entry.doomed === undefined) this.#host.doom(entry, 'lifetime')
       else if (this.#isUnused(entry, now)) this.#host.doom(entry, 'idle')
       else this.#ping(entry, now)

@@ -1,7 +1,8 @@
 // Owns exclusive use of one connection, from acquire to release. Knows no commands by type and no retry.
 
-import { LeaseReleasedError } from '../base/errors.js'
+import { ConnectionError, LeaseReleasedError } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
+import type { Connection } from '../connection/connection.js'
 import { Request } from '../connection/request.js'
 import type { Entry } from './roster.js'
 import { Session } from './session.js'
@@ -47,7 +48,7 @@ export class PoolLease {
     }
     const { connection } = entry
     if (connection.isClosed) {
-      first.turnAway(connection.error)
+      first.turnAway(lost(first.label, connection))
       return
     }
     if (!this.#keeper.prepare(first)) return
@@ -86,6 +87,11 @@ export class PoolLease {
     }
     this.#keeper.giveBack(entry, quiet)
   }
+}
+
+function lost(command: string, { address, error: cause }: Connection): ConnectionError {
+  const message = `${command} was not sent, because the connection of this lease is gone: ${cause?.message}`
+  return new ConnectionError(message, cause?.reason ?? 'closed', address, { outcome: 'not-sent', command, cause })
 }
 
 function released(command: string): LeaseReleasedError {

@@ -88,11 +88,10 @@ export class Pool {
     core.limits.maxConnections = limits.maxConnections
     core.limits.minConnections = limits.minConnections
     core.limits.lanes = Math.min(this.#deps.settings.lanes, limits.maxConnections)
-    let surplus = core.roster.total - limits.maxConnections
-    for (const entry of core.roster.all()) {
-      if (surplus-- <= 0) break
-      core.doom(entry, 'surplus')
-    }
+    const kept = core.dispatch.maxLeases < limits.maxConnections ? core.roster.at('shared').at(-1) : undefined
+    const surplus = core.roster.total - limits.maxConnections
+    const candidates = core.roster.all().filter((entry) => entry !== kept)
+    for (const entry of candidates.slice(0, Math.max(0, surplus))) core.doom(entry, 'surplus')
     core.serve()
   }
 

@@ -79,9 +79,9 @@ export class Counters {
   /** What connections that are gone had sent and read. */
   #past = { sent: 0, replies: 0, errorReplies: 0 }
 
-  retire(entry: Entry, reason: CloseReason): void {
+  retire(entry: Entry, reason: CloseReason | undefined): void {
     const { sent, answered, errorReplies } = entry.connection
-    this.closed.set(reason, (this.closed.get(reason) ?? 0) + 1)
+    if (reason !== undefined) this.closed.set(reason, (this.closed.get(reason) ?? 0) + 1)
     this.#past = {
       sent: this.#past.sent + sent,
       replies: this.#past.replies + answered,

@@ -140,7 +140,8 @@ export class WaitingRoom implements WaitKeeper {
       label: waiter.item.label,
       stats,
       lastConnectError: this.#facts.lastConnectError(),
-      loopDelay: this.#facts.loopDelay(),
+      // Nobody watches the loop while no reply is owed; a deadline that was judged late tells the same.
+      loopDelay: Math.max(this.#facts.loopDelay(), now - waiter.expiresAt),
     })
   }
 }

@@ -154,7 +154,8 @@ function wrong(word: string, known: readonly string[], what: string, command?: s
 
 const isCommand = (name: string): name is CommandName => Object.hasOwn(COMMANDS, name)
 
-const typed = (options: Readonly<Record<string, OptionSpec>>): string[] => Object.keys(options).map((name) => `--${name}`)
+const typed = (options: Readonly<Record<string, OptionSpec>>): string[] =>
+  Object.keys(options).map((name) => `--${name}`)
 
 const allOptions = (): Record<string, OptionSpec> =>
   Object.assign({}, ...Object.values(COMMANDS).map(({ options }) => options))

@@ -11,6 +11,7 @@ export interface Measured {
   readonly way: Way
   readonly callers: number
   readonly operations: number
+  /** The median of `rounds`. */
   readonly opsPerSecond: number
   /** In milliseconds, from the call to the last reply, connecting and waiting included. */
   readonly p50: number
@@ -84,10 +85,12 @@ class Tally {
   readonly latency: RecordableHistogram = createHistogram({ lowest: 1, highest: 60_000_000_000, figures: 3 })
   readonly rounds: number[] = []
   operations = 0
-  elapsed = 0
 
+  /** One round that the machine spent on something else must not decide. */
   get opsPerSecond(): number {
-    return this.elapsed > 0 ? (this.operations / this.elapsed) * 1_000 : 0
+    const sorted = this.rounds.toSorted((a, b) => a - b)
+    const middle = (sorted.length - 1) / 2
+    return ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle)] ?? 0)) / 2
   }
 }
 
@@ -115,8 +118,10 @@ async function measure(context: DemoContext, subjects: readonly Subject[], calle
   const { plan, signal } = context
   const tallies = new Map(subjects.map(({ way }) => [way, new Tally()]))
   for (let round = 0; round <= plan.rounds; round++) {
-    for (const subject of subjects) {
-      if (signal.aborted) return tallies
+    // Another goes first each time: what one leaves to the machine must not always meet the same next.
+    for (const [turn] of subjects.entries()) {
+      const subject = subjects[(round + turn) % subjects.length]
+      if (subject === undefined || signal.aborted) return tallies
       context.progress(`measuring with ${plural(callers, 'caller')}`, `· ${progressOf(plan, round, subject.way)}`)
       // Round 0 warms up, and counts for nothing.
       const tally = round === 0 ? new Tally() : (tallies.get(subject.way) ?? new Tally())
@@ -149,7 +154,6 @@ async function runRound(
   const elapsed = performance.now() - start
   if (done === 0) return
   tally.operations += done
-  tally.elapsed += elapsed
   tally.rounds.push(Math.round((done / elapsed) * 1_000))
 }
 

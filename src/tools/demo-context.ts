@@ -22,10 +22,10 @@ export interface Plan {
 
 export const FULL: Plan = {
   callers: [1, 50],
-  rounds: 3,
-  roundTime: 450,
+  rounds: 5,
+  roundTime: 250,
   warmUpTime: 250,
-  maxDials: 1_500,
+  maxDials: 1_000,
   acquireTimeout: 500,
   kills: 5,
   calm: 200,
@@ -34,8 +34,8 @@ export const FULL: Plan = {
 
 export const QUICK: Plan = {
   ...FULL,
-  rounds: 2,
-  roundTime: 150,
+  rounds: 3,
+  roundTime: 120,
   warmUpTime: 100,
   acquireTimeout: 250,
   kills: 3,

@@ -142,7 +142,7 @@ export async function killUnderLoad(context: DemoContext): Promise<Recovery | un
     await pause(plan.calm, signal)
     for (let count = 1; count <= plan.kills && !signal.aborted; count++) {
       progress('killing connections under load', `· ${count} of ${plan.kills}`)
-      kills.push(await kill(context, load, clientName))
+      kills.push(await kill(context, load, clientName, redis))
       await pause(plan.calm, signal)
     }
     await load.stop()
@@ -159,12 +159,15 @@ export async function killUnderLoad(context: DemoContext): Promise<Recovery | un
   }
 }
 
-async function kill({ control, plan, signal }: DemoContext, load: Load, clientName: string): Promise<Kill> {
+async function kill(context: DemoContext, load: Load, clientName: string, loaded: Redis): Promise<Kill> {
+  const { control, plan, signal } = context
   const list = String(await control.sendCommand(['CLIENT', 'LIST']))
   const ids = list.split('\n').flatMap((line) => {
-    const [, id, name] = /\bid=(\d+) .*\bname=(\S*)/.exec(line) ?? []
+    const [, id, name] = /^id=(\d+) .* name=(\S*)/.exec(line) ?? []
     return id !== undefined && name === clientName ? [id] : []
   })
+  // In the middle of a batch, so that the server has some of its commands before the kill and some after it.
+  await loaded.ping().catch(() => {})
   const incident = new Incident(ids.length, load.inFlight)
   load.incident = incident
   await Promise.all(ids.map((id) => control.sendCommand(['CLIENT', 'KILL', 'ID', id])))
@@ -172,7 +175,7 @@ async function kill({ control, plan, signal }: DemoContext, load: Load, clientNa
   // Their last word may come after that of a later command.
   const unsettled = () => [...incident.calls].some(({ fate }) => fate === undefined)
   const end = performance.now() + plan.recoveryLimit
-  while (unsettled() && performance.now() < end) await pause(1, signal)
+  while (unsettled() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 1))
   const inFlight = countFates([...incident.calls].map(({ fate }) => fate ?? 'failed'))
   const { recovered } = incident
   return { connections: ids.length, inFlight, recovery: recovered === undefined ? null : round(recovered) }

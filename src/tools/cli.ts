@@ -1,0 +1,87 @@
+#!/usr/bin/env node
+// Owns the process of the command line: words in, exit code out, signals and broken pipes in between.
+
+import { OptionError, VERSION } from '../index.js'
+import { type OptionValues, readCommandLine } from './command-line.js'
+import { demo, succeeded } from './demo.js'
+import { FULL, QUICK } from './demo-context.js'
+import { NoServerError, obtainServer } from './server.js'
+import { Terminal } from './terminal.js'
+
+/** Those of sysexits.h and of shells. */
+const EXIT = { done: 0, failed: 1, usage: 64, unavailable: 69, internal: 70 } as const
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
+
+const terminal = new Terminal(process.stdout, process.stderr, process.env)
+const ending = new AbortController()
+let stoppedBy: keyof typeof SIGNALS | undefined
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(words: readonly string[]): Promise<number> {
+  const line = readCommandLine(words)
+  switch (line.kind) {
+    case 'help':
+      terminal.result(line.text)
+      return EXIT.done
+    case 'version':
+      terminal.result(VERSION)
+      return EXIT.done
+    case 'wrong':
+      terminal.complain(line.complaint)
+      return EXIT.usage
+    case 'run':
+      return runDemo(line.values)
+    default:
+      return line satisfies never
+  }
+}
+
+async function runDemo({ switches, values }: OptionValues): Promise<number> {
+  listen()
+  try {
+    terminal.progress('looking for a server')
+    const server = await obtainServer({ url: values.get('url'), serverBin: values.get('server-bin') })
+    try {
+      const plan = switches.has('quick') ? QUICK : FULL
+      const document = await demo({ server, plan, json: switches.has('json'), signal: ending.signal, terminal })
+      if (stoppedBy !== undefined) return SIGNALS[stoppedBy]
+      return succeeded(document) ? EXIT.done : EXIT.failed
+    } finally {
+      await server.stop()
+    }
+  } catch (error) {
+    return explain(error)
+  }
+}
+
+function explain(error: unknown): number {
+  if (error instanceof NoServerError) {
+    terminal.complain(`respool: ${error.message}`)
+    return EXIT.unavailable
+  }
+  if (error instanceof OptionError) {
+    terminal.complain(`respool: ${error.message}`)
+    return EXIT.usage
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  terminal.complain(`respool: this should not have happened\n${text}`)
+  return EXIT.internal
+}
+
+/** The first signal lets what runs come to an end, the second does not; servers of ours end with the process. */
+function listen(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (stoppedBy !== undefined) process.exit(SIGNALS[signal])
+      stoppedBy = signal
+      terminal.progress('ending; once more to end at once')
+      ending.abort()
+    })
+  }
+  // Nobody reads on (`respool demo | head`): then there is nothing left to measure for.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    ending.abort()
+  })
+}
