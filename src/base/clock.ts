@@ -35,11 +35,15 @@ export const systemClock: Clock = {
  */
 export function setDeadline(clock: Clock, ms: number, callback: () => void, background = false): Timer {
   let cancelled = false
-  const timer = clock.setTimeout(() => {
-    clock.afterPoll(() => {
-      if (!cancelled) callback()
-    })
-  }, ms, background)
+  const timer = clock.setTimeout(
+    () => {
+      clock.afterPoll(() => {
+        if (!cancelled) callback()
+      })
+    },
+    ms,
+    background,
+  )
   return {
     cancel: () => {
       cancelled = true

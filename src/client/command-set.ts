@@ -9,7 +9,7 @@ import { hashOf, NO_KEY } from '../command/key-hash.js'
 import { orderingKeyOf } from '../command/ordering.js'
 import { blockingTimeoutOf, type Route, routeOf, staticRouteOf } from '../command/routing.js'
 import { type CommandMethods, defineCommands, transformReplyOf } from '../command/surface.js'
-import { Request, type ReplyTransform } from '../connection/request.js'
+import { type ReplyTransform, Request } from '../connection/request.js'
 
 export type { CommandMethods }
 
@@ -108,18 +108,22 @@ export interface CommandTarget {
   runCommand(command: BoundCommand, callArguments: readonly unknown[]): unknown
 }
 
-let bound: Map<CatalogEntry, BoundCommand> | undefined
+const bound = new Map<CatalogEntry, BoundCommand>()
+
+function bind(entry: CatalogEntry): BoundCommand {
+  const known = bound.get(entry)
+  if (known !== undefined) return known
+  const command = new BoundCommand(entry)
+  bound.set(entry, command)
+  return command
+}
 
 /** Puts all commands on a class of handles. */
 export function addCommands(prototype: CommandTarget): void {
-  bound ??= new Map()
-  const known = bound
   defineCommands<CommandTarget>(prototype, (entry) => {
-    let command = known.get(entry)
-    if (command === undefined) known.set(entry, (command = new BoundCommand(entry)))
-    const found = command
+    const command = bind(entry)
     return function (this: CommandTarget, ...callArguments: unknown[]): unknown {
-      return this.runCommand(found, callArguments)
+      return this.runCommand(command, callArguments)
     }
   })
 }

@@ -2,7 +2,8 @@
 
 import { systemClock } from '../base/clock.js'
 import { VERSION } from '../base/version.js'
-import { Connection, type ConnectionOwner } from '../connection/connection.js'
+import { Connection } from '../connection/connection.js'
+import type { ConnectionOwner } from '../connection/contract.js'
 import { handshakeFor } from '../connection/handshake.js'
 import type { ResolvedConnectionOptions } from '../connection/options.js'
 import { describeAddress, dialerFor } from '../connection/transport.js'

@@ -20,7 +20,7 @@ import { Transaction } from './transaction.js'
 const UNANSWERABLE: ReadonlySet<string> = new Set(['CLIENT REPLY', 'MONITOR', 'SYNC', 'PSYNC'])
 
 // Declared invariant, as the transactions it makes are.
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: addCommands() below gives the class what this declares.
+// addCommands() below gives the class what this declares.
 export interface Lease<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = Record<never, never>>
   extends CommandMethods<RESP, TM> {}
 

@@ -10,6 +10,7 @@ import {
   readOptions,
   readPlainObject,
 } from '../base/option-table.js'
+import type { TypeMapping } from '../command/definitions.js'
 import {
   type ConnectionOptions,
   connectionOptionTable,
@@ -17,7 +18,6 @@ import {
   readConnectionOptions,
 } from '../connection/options.js'
 import { type PoolOptions, poolOptionTable, type ResolvedPoolOptions, readPoolOptions } from '../pool/options.js'
-import type { TypeMapping } from '../command/definitions.js'
 import { readUrl } from './url.js'
 
 export interface ClientValues {

@@ -22,7 +22,13 @@ import {
   prepareRaw,
   promiseOf,
 } from './command-set.js'
-import { type ConnectionPool, type ConnectionPoolEvents, isConnectionPool, poolFrom, poolOf } from './connection-pool.js'
+import {
+  type ConnectionPool,
+  type ConnectionPoolEvents,
+  isConnectionPool,
+  poolFrom,
+  poolOf,
+} from './connection-pool.js'
 import { Lease } from './lease.js'
 import { type RedisOptions as OptionsWithPool, optionsFromEnvironment, readClientOptions } from './options.js'
 import { Transaction } from './transaction.js'
@@ -51,7 +57,7 @@ class View {
   }
 }
 
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: addCommands() below gives the class what this declares.
+// addCommands() below gives the class what this declares.
 export interface Redis<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = NoMapping>
   extends CommandMethods<RESP, TM> {}
 
@@ -215,7 +221,11 @@ addCommands(Redis.prototype)
 function open(first: unknown, second: unknown): View {
   const read = readClientOptions(isConnectionPool, first, second)
   const pool = read.shared ?? poolFrom(read)
-  return new View(pool, { typeMapping: read.client.typeMapping, signal: undefined, timeout: pool.options.commandTimeout })
+  return new View(pool, {
+    typeMapping: read.client.typeMapping,
+    signal: undefined,
+    timeout: pool.options.commandTimeout,
+  })
 }
 
 function refusal(args: readonly RedisArgument[]): ArgumentError {

@@ -61,7 +61,7 @@ type Queue<in out REPLIES extends unknown[], in out RESP extends RespVersions, i
 }
 
 // Declared invariant: to infer the variance, the compiler would compare the replies of all commands without end.
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: addCommands() below gives the class what this declares.
+// addCommands() below gives the class what this declares.
 export interface Transaction<
   in out REPLIES extends unknown[] = [],
   in out RESP extends RespVersions = 3,
@@ -69,6 +69,7 @@ export interface Transaction<
 > extends Queue<REPLIES, RESP, TM> {}
 
 /** Commands collected for one go. Nothing is sent before one of the `exec` methods. */
+// biome-ignore-start lint/correctness/noUnusedVariables: a merged declaration must repeat all parameters.
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above.
 export class Transaction<
   in out REPLIES extends unknown[] = [],

@@ -8,46 +8,25 @@ import {
   CommandTimeoutError,
   ConnectionError,
   ConnectTimeoutError,
-  MaxClientsError,
   ProtocolError,
-  ReplyError,
+  type ReplyError,
 } from '../base/errors.js'
 import { Ring } from '../base/ring.js'
 import { Decoder, type ReplyHandler } from '../resp/decoder.js'
 import { Encoder } from '../resp/encoder.js'
 import type { Reply, ReplyMapping } from '../resp/types.js'
-import type { Handshake, HandshakeResult } from './handshake.js'
+import type { ConnectionOwner, ConnectionSettings, ConnectionState } from './contract.js'
+import { type Handshake, type HandshakeResult, handshakeError } from './handshake.js'
 import { confirmsSubscription } from './push.js'
 import { Request } from './request.js'
 import { RoundTrip } from './round-trip.js'
 import type { Dialer, Transport, TransportEvents } from './transport.js'
 
-/** Nothing leaves `closed`; `connecting` and `ready` may go there directly. */
-export type ConnectionState = 'connecting' | 'ready' | 'draining' | 'closed'
-
-/** What a connection tells its owner. Nothing is told after `closed`. */
-export interface ConnectionOwner {
-  ready(): void
-  /** The last reply that was owed has come. */
-  answeredAll(): void
-  /** There may be room for more commands than before. */
-  room(): void
-  closed(error: ConnectionError): void
-  push(items: Reply[]): void
-  /** A flush was answered after so many milliseconds. */
-  replied(milliseconds: number): void
-}
-
-export interface ConnectionSettings {
-  readonly address: string
-  readonly connectTimeout: number
-  readonly socketTimeout: number
-  readonly maxReplySize: number
-}
-
-
 /** A socket that holds back more than this takes no new commands until it has drained. */
 const HIGH_WATER = 256 * 1024
+
+/** How long the server may take to close its side before the connection counts as gone all the same, in ms. */
+const LINGER = 250
 
 export class Connection implements ReplyHandler, TransportEvents {
   readonly address: string
@@ -79,6 +58,8 @@ export class Connection implements ReplyHandler, TransportEvents {
   #errorReplies = 0
   /** Commands that will never be answered. */
   #abandoned = 0
+  #linger: Timer | undefined
+  #isGone = false
 
   constructor(dial: Dialer, handshake: Handshake, settings: ConnectionSettings, clock: Clock, owner: ConnectionOwner) {
     this.address = settings.address
@@ -185,7 +166,6 @@ export class Connection implements ReplyHandler, TransportEvents {
     if (this.state === 'closed') return
     this.state = 'closed'
     this.#connectDeadline?.cancel()
-    this.#transport.destroy()
     this.#encoder.clear()
     const details = cause === undefined ? {} : { cause }
     const error = typeof problem === 'string' ? new ConnectionError(problem, reason, this.address, details) : problem
@@ -198,6 +178,17 @@ export class Connection implements ReplyHandler, TransportEvents {
       request.fail(new ConnectionError(`${request.label} got no reply: ${error.message}`, reason, this.address, lost))
     }
     this.#owner.closed(error)
+    this.#part(reason)
+  }
+
+  /** Stops waiting for the server to close its side. */
+  forget(): void {
+    this.#linger?.cancel()
+    this.#linger = undefined
+    if (this.#isGone) return
+    this.#isGone = true
+    this.#transport.destroy()
+    this.#owner.gone()
   }
 
   flush(): void {
@@ -254,7 +245,10 @@ export class Connection implements ReplyHandler, TransportEvents {
   }
 
   closed(error: Error | undefined): void {
-    if (this.state === 'closed') return
+    if (this.state === 'closed') {
+      this.forget()
+      return
+    }
     const phase = this.state === 'connecting'
     if (error === undefined) {
       const when = phase ? 'before the connection was ready' : 'while it was in use'
@@ -294,6 +288,17 @@ export class Connection implements ReplyHandler, TransportEvents {
 
   get isClosed(): boolean {
     return this.state === 'closed'
+  }
+
+  /** The server counts a connection until it has read its end, so the pool must count it as long. */
+  #part(reason: CloseReason): void {
+    const isOver = reason === 'server-closed' || reason === 'network-error' || reason === 'connect-failed'
+    if (isOver || reason === 'closed' || reason === 'destroyed') {
+      this.forget()
+      return
+    }
+    this.#linger = this.#clock.setTimeout(() => this.forget(), LINGER, true)
+    this.#transport.end()
   }
 
   #becomeIdle(): void {
@@ -336,12 +341,7 @@ export class Connection implements ReplyHandler, TransportEvents {
 
   /** Not even a soft failure may leave a half-made connection: its reply stream cannot be trusted. */
   #handshakeFailed(error: unknown): void {
-    if (this.state !== 'connecting') return
-    const text = error instanceof Error ? error.message : String(error)
-    const message = `${this.address} did not accept the connection: ${text}`
-    const busy = error instanceof ReplyError && text.includes('max number of clients')
-    const Kind = busy ? MaxClientsError : ConnectionError
-    this.destroy('handshake-failed', new Kind(message, 'handshake-failed', this.address, { cause: error }))
+    if (this.state === 'connecting') this.destroy('handshake-failed', handshakeError(this.address, error), error)
   }
 }
 

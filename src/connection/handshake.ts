@@ -1,7 +1,7 @@
 // Owns what is said on a fresh socket before it may be used. Knows commands, not sockets or deadlines.
 
 import { randomBytes } from 'node:crypto'
-import { ProtocolError, ReplyError } from '../base/errors.js'
+import { ConnectionError, MaxClientsError, ProtocolError, ReplyError } from '../base/errors.js'
 import type { Argument } from '../resp/encoder.js'
 
 export interface HandshakeResult {
@@ -93,7 +93,9 @@ function withoutSecret(ask: Ask, password: string | undefined): Ask {
     } catch (error) {
       if (!(error instanceof ReplyError)) throw error
       // Only where it is quoted: a short one may be a part of any word.
-      const unquoted = error.message.replace(/,? with args beginning with.*/s, '').replaceAll(`'${password}'`, '[redacted]')
+      const unquoted = error.message
+        .replace(/,? with args beginning with.*/s, '')
+        .replaceAll(`'${password}'`, '[redacted]')
       throw new ReplyError(unquoted).answering(error.command ?? 'HELLO')
     }
   }
@@ -105,4 +107,13 @@ function optional(step: Promise<unknown>): Promise<unknown> {
     if (error instanceof ReplyError) return undefined
     throw error
   })
+}
+
+/** Why a connection was not accepted. A server that is full answers so to whatever comes first. */
+export function handshakeError(address: string, cause: unknown): ConnectionError {
+  const text = cause instanceof Error ? cause.message : String(cause)
+  const message = `${address} did not accept the connection: ${text}`
+  const isFull = cause instanceof ReplyError && text.includes('max number of clients')
+  const Kind = isFull ? MaxClientsError : ConnectionError
+  return new Kind(message, 'handshake-failed', address, { cause })
 }

@@ -21,6 +21,8 @@ export interface Transport {
   /** Writes between `cork` and `uncork` go out together. */
   cork(): void
   uncork(): void
+  /** Says goodbye: `closed` is called when the other side has closed too. What comes until then is dropped. */
+  end(): void
   /** Ends now; `closed` is not called afterwards. */
   destroy(): void
 }
@@ -76,7 +78,14 @@ function refused(events: TransportEvents, cause: unknown): Transport {
   const why = cause instanceof Error ? cause.message.replace(/\s*Received .*/s, '') : 'they cannot be used'
   const report = setImmediate(() => events.closed(new OptionError(`tls: ${why}`)))
   const nothing = (): void => {}
-  return { pending: 0, write: nothing, cork: nothing, uncork: nothing, destroy: () => clearImmediate(report) }
+  return {
+    pending: 0,
+    write: nothing,
+    cork: nothing,
+    uncork: nothing,
+    end: nothing,
+    destroy: () => clearImmediate(report),
+  }
 }
 
 class SocketTransport implements Transport {
@@ -107,6 +116,12 @@ class SocketTransport implements Transport {
 
   uncork(): void {
     this.#socket.uncork()
+  }
+
+  end(): void {
+    // Before there is a connection nobody could answer the goodbye.
+    if (this.#socket.connecting) this.#socket.destroy()
+    else this.#socket.end()
   }
 
   destroy(): void {

@@ -3,11 +3,13 @@
 
 import type { Clock } from '../base/clock.js'
 import type { CloseReason, ConnectionError } from '../base/errors.js'
-import type { Connection, ConnectionOwner } from '../connection/connection.js'
+import type { Connection } from '../connection/connection.js'
+import type { ConnectionOwner } from '../connection/contract.js'
 import type { Request } from '../connection/request.js'
 import type { Reply } from '../resp/types.js'
 import { sendBlocking } from './blocking.js'
-import { type Borrower, Dispatch, type DispatchLimits } from './dispatch.js'
+import { type Borrower, CommandBorrower } from './borrower.js'
+import { Dispatch, type DispatchLimits } from './dispatch.js'
 import { Keeper } from './keeper.js'
 import type { ResolvedPoolOptions } from './options.js'
 import { Entry, type Holder, type Place, Roster } from './roster.js'
@@ -44,41 +46,6 @@ export type Phase = 'open' | 'closing' | 'closed'
 
 /** A connection ends up to this share of its lifetime early, so that a fleet does not reconnect at once. */
 const LIFETIME_JITTER = 0.1
-
-/** One command that borrows a whole connection. */
-class CommandBorrower implements Borrower {
-  readonly kind: 'command' | 'blocking'
-  readonly stack = undefined
-  readonly #core: PoolCore
-  readonly #request: Request
-
-  constructor(core: PoolCore, request: Request, kind: 'command' | 'blocking') {
-    this.kind = kind
-    this.#core = core
-    this.#request = request
-  }
-
-  get label(): string {
-    return this.#request.label
-  }
-
-  get timeout(): number {
-    return this.#request.timeout
-  }
-
-  get deadline(): number {
-    return this.#request.deadline
-  }
-
-  grant(entry: Entry): void {
-    if (this.kind === 'blocking') this.#core.sendBlocking(entry, this.#request)
-    else entry.connection.send(this.#request)
-  }
-
-  turnAway(error: unknown): void {
-    this.#request.turnAway(error)
-  }
-}
 
 export class PoolCore {
   readonly clock: Clock
@@ -268,7 +235,7 @@ export class PoolCore {
     this.keeper.start()
     this.#deps.events.opened(entry.connection)
     this.#endIfUnwanted(entry)
-    const enough = this.roster.total - this.roster.count('connecting') >= Math.max(1, this.limits.minConnections)
+    const enough = this.roster.ready >= Math.max(1, this.limits.minConnections)
     if (enough) for (const { resolve } of this.warming.splice(0)) resolve()
     this.serve()
   }
@@ -292,6 +259,7 @@ export class PoolCore {
         return
       case 'idle':
       case 'connecting':
+      case 'closing':
         return
       default:
         place satisfies never
@@ -305,7 +273,7 @@ export class PoolCore {
 
   closed(entry: Entry, error: ConnectionError): void {
     const { place, connection } = entry
-    this.roster.remove(entry)
+    this.roster.move(entry, 'closing', this.now())
     this.#held.delete(entry)
     this.counters.retire(entry, reasonOf(place, error))
     this.#endHold(entry)
@@ -314,6 +282,11 @@ export class PoolCore {
     if (place === 'shared' || place === 'late' || place === 'draining') this.dispatch.lanesChanged(entry.backlog)
     if (place === 'connecting') this.#connectFailed(error)
     else this.#deps.events.closed(connection, error)
+    this.serve()
+  }
+
+  gone(entry: Entry): void {
+    this.roster.remove(entry)
     this.serve()
   }
 
@@ -346,7 +319,7 @@ export class PoolCore {
 
   /** A free connection that was marked, or is above the limit, ends here. */
   #endIfUnwanted(entry: Entry): void {
-    const surplus = this.roster.total > this.limits.maxConnections
+    const surplus = this.roster.staying > this.limits.maxConnections
     const reason = entry.doomed ?? (surplus ? 'surplus' : undefined)
     if (reason !== undefined) entry.connection.destroy(reason, `the pool no longer needs the connection (${reason})`)
   }
@@ -356,7 +329,7 @@ export class PoolCore {
     this.#deps.events.connectFailed(error)
     for (const { reject } of this.warming.splice(0)) reject(error)
     // A wrong password does not heal by waiting; but what works already may still serve those who wait.
-    if (!isHopeless(error) || this.roster.total > this.roster.count('connecting')) return
+    if (!isHopeless(error) || this.roster.ready > 0) return
     for (const waiter of this.dispatch.leases.takeAll()) {
       waiter.leave()
       waiter.item.turnAway(error)

@@ -2,17 +2,10 @@
 // knows no clock beyond what it is told.
 
 import type { Request } from '../connection/request.js'
+import type { Borrower } from './borrower.js'
 import { Lanes } from './lanes.js'
-import type { Entry, Holder, Roster } from './roster.js'
+import type { Entry, Roster } from './roster.js'
 import { type Caller, type Waiter, Waiters } from './waiters.js'
-
-/** A caller who wants a connection to itself. */
-export interface Borrower extends Caller {
-  readonly kind: Holder['kind']
-  /** Where it asked, when leaks are tracked. */
-  readonly stack: string | undefined
-  grant(entry: Entry): void
-}
 
 export interface DispatchLimits {
   maxConnections: number
@@ -285,7 +278,8 @@ export class Dispatch {
   #yieldLane(): void {
     const roster = this.#roster
     if (this.leases.length === 0 || !this.#mayLend() || roster.total < this.#limits.maxConnections) return
-    if (roster.count('idle') + roster.count('connecting') + roster.count('draining') > 0) return
+    const places = ['idle', 'connecting', 'draining', 'closing'] as const
+    if (places.some((place) => roster.count(place) > 0)) return
     const lanes = [...this.#shared, ...roster.at('late')]
     if (lanes.length <= (this.#limits.maxConnections === 1 ? 0 : 1)) return
     const quietest = lanes.reduce((a, b) => (b.connection.inFlight < a.connection.inFlight ? b : a))

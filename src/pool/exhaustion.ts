@@ -102,7 +102,7 @@ function describe(facts: ExhaustionFacts, verdict: Verdict): string {
   const lines = [
     `${facts.label} waited ${round(facts.waited)} ms for a connection and got none (acquireTimeout ${facts.timeout} ms)`,
     `${verdict.cause}: ${verdict.because}`,
-    `${connections.total} of ${maxConnections} connections${counts.length > 0 ? `: ${counts.join(', ')}` : ''}; ${waiting.total} callers wait`,
+    `${connections.total} of ${maxConnections} connections${counts.length > 0 ? `: ${counts.join(', ')}` : ''}; ${waiting.total} ${waiting.total === 1 ? 'caller waits' : 'callers wait'}`,
   ]
   if (held.length > 0) {
     const more = facts.stats.holders.length - held.length

@@ -54,15 +54,19 @@ export class Keeper {
   watch(): void {
     if (this.#watch !== undefined) return
     const due = this.#clock.now() + WATCH_INTERVAL
-    const mark = this.#clock.setTimeout(() => {
-      // A pause of this process ends before the poll: afterwards every reply that came meanwhile has been read.
-      this.loopDelay = Math.max(this.loopDelay / 2, this.#clock.now() - due)
-      this.#clock.afterPoll(() => {
-        if (this.#watch === undefined) return
-        this.#watch = undefined
-        this.#judge()
-      })
-    }, WATCH_INTERVAL, true)
+    const mark = this.#clock.setTimeout(
+      () => {
+        // A pause of this process ends before the poll: afterwards every reply that came meanwhile has been read.
+        this.loopDelay = Math.max(this.loopDelay / 2, this.#clock.now() - due)
+        this.#clock.afterPoll(() => {
+          if (this.#watch === undefined) return
+          this.#watch = undefined
+          this.#judge()
+        })
+      },
+      WATCH_INTERVAL,
+      true,
+    )
     this.#watch = mark
   }
 
@@ -74,11 +78,16 @@ export class Keeper {
     const known = [idleTimeout, pingInterval, maxLifetime, leakThreshold, serverTimeout]
     const periods = known.filter((period) => period > 0)
     const period = Math.min(SWEEP_LONGEST, Math.max(SWEEP_SHORTEST, Math.min(...periods) / 4))
-    this.#sweep = setDeadline(this.#clock, period, () => {
-      this.#sweep = undefined
-      this.#tidy()
-      if (this.#roster.total > 0) this.start()
-    }, true)
+    this.#sweep = setDeadline(
+      this.#clock,
+      period,
+      () => {
+        this.#sweep = undefined
+        this.#tidy()
+        if (this.#roster.total > 0) this.start()
+      },
+      true,
+    )
   }
 
   stop(): void {
@@ -110,7 +119,7 @@ export class Keeper {
     const { idleTimeout, leakThreshold } = this.#settings
     if (idleTimeout > 0 && now - this.#overlapAt > idleTimeout) this.#host.narrow()
     for (const entry of this.#roster.all()) {
-      if (entry.place === 'connecting') continue
+      if (entry.place === 'connecting' || entry.place === 'closing') continue
       if (entry.connection.isBlocked) entry.connection.check(now)
       if (now >= entry.expiresAt && entry.doomed === undefined) this.#host.doom(entry, 'lifetime')
       else if (this.#isUnused(entry, now)) this.#host.doom(entry, 'idle')
@@ -131,7 +140,10 @@ export class Keeper {
   /** The server must never be the one that finds a connection idle; nor must a middlebox. */
   #ping(entry: Entry, now: number): void {
     if (entry.place !== 'idle' && entry.place !== 'shared') return
-    const interval = Math.min(this.#settings.pingInterval || Number.POSITIVE_INFINITY, (this.#serverTimeout ?? Number.POSITIVE_INFINITY) / 2)
+    const interval = Math.min(
+      this.#settings.pingInterval || Number.POSITIVE_INFINITY,
+      (this.#serverTimeout ?? Number.POSITIVE_INFINITY) / 2,
+    )
     if (entry.connection.inFlight > 0 || now - entry.connection.activeAt < interval) return
     entry.connection.ping(new Request(['PING'], NO_KEY, ignore, ignore))
     this.watch()
@@ -143,7 +155,7 @@ export class Keeper {
     if (entry === undefined || this.#serverTimeout !== undefined) return
     this.#serverTimeout = Number.POSITIVE_INFINITY
     const learn = (reply: unknown): void => {
-      const seconds = Number(valueOf(reply, 'timeout'))
+      const seconds = Number(settingIn(reply, 'timeout'))
       if (seconds > 0) this.#serverTimeout = seconds * 1_000
     }
     entry.connection.ping(new Request(['CONFIG', 'GET', 'timeout'], NO_KEY, learn, ignore))
@@ -162,7 +174,9 @@ export class Keeper {
 function ignore(): void {}
 
 /** A value of CONFIG GET: a map under RESP3, a flat array under RESP2. */
-function valueOf(reply: unknown, name: string): unknown {
+function settingIn(reply: unknown, name: string): unknown {
   if (Array.isArray(reply)) return reply[reply.indexOf(name) + 1]
-  return typeof reply === 'object' && reply !== null ? Object.entries(reply).find(([key]) => key === name)?.[1] : undefined
+  return typeof reply === 'object' && reply !== null
+    ? Object.entries(reply).find(([key]) => key === name)?.[1]
+    : undefined
 }

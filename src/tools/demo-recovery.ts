@@ -2,7 +2,7 @@
 // server has. Each write adds one to a field of its own, so the server shows how often it was applied.
 
 import { ConnectionPool, type Outcome, Redis, RespoolError } from '../index.js'
-import { type DemoContext, pause } from './demo-context.js'
+import { clean, type DemoContext, pause } from './demo-context.js'
 
 /** `failed`: with an error that does not say what became of the command, which must not happen. */
 export type Fate = 'replied' | Outcome | 'failed'
@@ -103,7 +103,8 @@ class Load {
       this.inFlight.delete(call)
       call.fate = fate
       fates.push(fate)
-      if (call.later !== undefined) this.#countLater(call.later, fate)
+      // What the next kill met in flight is counted with that one.
+      if (call.later !== undefined && call.later === this.incident) this.#countLater(call.later, fate)
       // A server that refuses everything must not make this loop spin without ever letting a timer run.
       if (fate !== 'replied') await new Promise((resolve) => setImmediate(resolve))
     }
@@ -155,7 +156,10 @@ export async function killUnderLoad(context: DemoContext): Promise<Recovery | un
   } finally {
     await load.stop()
     await pool.close({ timeout: 1_000 })
-    await context.control.del(Array.from({ length: CALLERS }, (_, caller) => keyOf(caller)))
+    await clean(
+      context,
+      Array.from({ length: CALLERS }, (_, caller) => keyOf(caller)),
+    )
   }
 }
 

@@ -130,7 +130,7 @@ export function recoveryLines(recovery: Recovery, screen: Screen): string[] {
         'ambiguous, in truth',
         `${number(checked.ambiguousApplied)} applied, ${number(checked.ambiguousNotApplied)} not`,
       ],
-      ['called afterwards', `${number(afterwards.commands)}, ${number(afterwards.failed)} failed`],
+      ['called afterwards', `${number(afterwards.commands)} commands, ${number(afterwards.failed)} failed`],
       ['checked on the server', `${number(writes)} writes`],
       ['  applied twice', number(checked.appliedTwice)],
       ['  replied, but lost', number(checked.acknowledgedButLost)],
@@ -190,7 +190,7 @@ function facts(screen: Screen, rows: readonly (readonly [string, string])[]): st
     if (stacked && !short) {
       return [`  ${paint(screen, 'dim', name)}`, ...wrap(value, screen.columns - 4).map((line) => `    ${line}`)]
     }
-    const [first = '', ...more] = wrap(value, screen.columns - 2 - left)
+    const [first = '', ...more] = short ? [value] : wrap(value, screen.columns - 2 - left)
     const head = `  ${paint(screen, 'dim', name)}${' '.repeat(pad)}${first}`
     return [head, ...more.map((line) => ' '.repeat(2 + left) + line)]
   })

@@ -62,7 +62,7 @@ export class ModelServer {
     return this.#timers
   }
 
-  /** Connections that the client has not closed, those being dialed included. */
+  /** Connections that exist for the client, those being dialed included. */
   get open(): ModelConnection[] {
     return this.connections.filter((connection) => connection.state !== 'closed')
   }
@@ -179,7 +179,8 @@ const WRONGTYPE = new Error('WRONGTYPE Operation against a key holding the wrong
 export class ModelConnection implements Transport {
   readonly id: number
   latency: number
-  state: 'dialing' | 'open' | 'closed' = 'dialing'
+  /** `ending`: the client has said goodbye and waits for the server's. */
+  state: 'dialing' | 'open' | 'ending' | 'closed' = 'dialing'
   /** Bytes that the kernel would not take; a test sets it, and `drain` takes them. */
   pending = 0
   readonly #server: ModelServer
@@ -189,6 +190,7 @@ export class ModelConnection implements Transport {
   #outbox: Buffer[] = []
   #hold: Hold = 'nothing'
   #lost = false
+  #goodbye = false
   #arrivesAt = 0
   #database = 0
   #queued: string[][] | undefined
@@ -258,9 +260,7 @@ export class ModelConnection implements Transport {
 
   write(chunk: Buffer): void {
     const bytes = Buffer.from(chunk)
-    const now = this.#server.clock.now()
-    this.#arrivesAt = Math.max(this.#arrivesAt, now + this.latency)
-    this.#server.later(this.#arrivesAt - now, () => {
+    this.#afterBytes(() => {
       if (this.#lost) return
       this.#reader.push(bytes)
       for (let read = this.#reader.next(); read !== undefined; read = this.#reader.next()) {
@@ -272,6 +272,17 @@ export class ModelConnection implements Transport {
 
   cork(): void {}
   uncork(): void {}
+
+  end(): void {
+    if (this.state === 'dialing') this.#lost = true
+    this.state = 'ending'
+    // It comes behind everything that was written.
+    this.#afterBytes(() => {
+      this.#goodbye = true
+      if (this.#waiting !== undefined) this.#stopWaiting()
+      this.#work()
+    })
+  }
 
   destroy(): void {
     this.state = 'closed'
@@ -314,6 +325,12 @@ export class ModelConnection implements Transport {
     if (this.#waiting !== undefined) this.#stopWaiting()
   }
 
+  #afterBytes(callback: () => void): void {
+    const now = this.#server.clock.now()
+    this.#arrivesAt = Math.max(this.#arrivesAt, now + this.latency)
+    this.#server.later(this.#arrivesAt - now, callback)
+  }
+
   #work(): void {
     const answers: Buffer[] = []
     while (this.#hold !== 'requests' && this.#waiting === undefined) {
@@ -324,6 +341,9 @@ export class ModelConnection implements Transport {
       if (answer !== undefined) answers.push(encodeReply(answer))
     }
     if (answers.length > 0) this.#deliver(Buffer.concat(answers))
+    if (!this.#goodbye || this.#hold !== 'nothing' || this.state !== 'ending') return
+    this.state = 'closed'
+    this.#events.closed(undefined)
   }
 
   #deliver(bytes: Buffer): void {
@@ -347,8 +367,9 @@ export class ModelConnection implements Transport {
   }
 
   #run(args: readonly string[]): Wire {
-    const result = this.#session(args) ?? this.#server.touch(this.#database, args)
-    const answer = result ?? new Error(`ERR unknown command '${args[0]}'`)
+    const own = this.#session(args)
+    const result = own === undefined ? this.#server.touch(this.#database, args) : own
+    const answer = result === undefined ? new Error(`ERR unknown command '${args[0]}'`) : result
     this.#server.log(this.id, args, answer)
     return answer
   }

@@ -177,6 +177,8 @@ export class World {
   readonly closed: { readonly id: number; readonly error: ConnectionError }[] = []
   readonly connectErrors: ConnectionError[] = []
   readonly leaks: HolderStats[] = []
+  /** Connections that existed at dials that went above the limit. */
+  readonly tooMany: number[] = []
   releases = 0
   /** Called from inside the pool's events, as a user's listener is. */
   readonly on: { opened: () => void; closed: () => void; connectFailed: () => void; released: () => void } = {
@@ -197,6 +199,10 @@ export class World {
       library: undefined,
       login: () => ({}),
     })
+    this.server.dialed = () => {
+      const before = this.server.open.length
+      if (before >= this.pool.limits.maxConnections) this.tooMany.push(before)
+    }
     const settings = { address: 'model:1', connectTimeout, socketTimeout, maxReplySize: 2 ** 20 }
     this.pool = new Pool({
       address: 'model:1',
@@ -312,13 +318,15 @@ export class World {
   /** The numbers of a snapshot fit each other and what the server saw. */
   assertBooks(): void {
     const { connections, counters, maxConnections, waiting, inFlight } = this.stats
-    const { total, connecting, leased } = connections
-    const closed = Object.values(counters.closed).reduce((sum, count) => sum + count, 0)
-    assert.equal(counters.opened - closed, total - connecting, 'opened - closed = live')
+    const { total, connecting, closing, leased } = connections
+    const { 'connect-failed': refused = 0, 'handshake-failed': unready = 0, ...ends } = counters.closed
+    const closed = Object.values(ends).reduce((sum, count) => sum + count, 0)
+    assert.equal(counters.opened - closed, total - connecting - closing, 'opened - closed = live')
+    assert.equal(refused + unready, this.connectErrors.length, 'every failed dial is told and counted')
     assert.equal(counters.acquired - counters.released, leased, 'acquired - released = leased')
     assert.equal(this.server.open.length, total, 'the pool knows every open transport')
     assert.ok(counters.sent >= counters.replies + inFlight, 'no reply without a command')
-    assert.ok(total <= maxConnections || connecting === 0, 'no dial above the limit')
+    assert.deepEqual(this.tooMany, [], 'no dial above the limit')
     const canLend = leased < (maxConnections === 1 ? 1 : maxConnections - 1)
     assert.ok(!(canLend && connections.idle > 0 && waiting.leases > 0), 'nobody waits for what is free')
     for (const call of this.calls) assert.ok(call.settlements <= 1, `${call.args[0]} was settled twice`)

@@ -1,0 +1,29 @@
+// Owns what a connection and its owner promise each other. Knows neither sockets nor pools.
+
+import type { ConnectionError } from '../base/errors.js'
+import type { Reply } from '../resp/types.js'
+
+/** Nothing leaves `closed`; `connecting` and `ready` may go there directly. */
+export type ConnectionState = 'connecting' | 'ready' | 'draining' | 'closed'
+
+/** What a connection tells its owner. After `closed` only `gone` is told. */
+export interface ConnectionOwner {
+  ready(): void
+  /** The last reply that was owed has come. */
+  answeredAll(): void
+  /** There may be room for more commands than before. */
+  room(): void
+  closed(error: ConnectionError): void
+  /** Told after `closed`: the server has let go of the connection too, or was given enough time to. */
+  gone(): void
+  push(items: Reply[]): void
+  /** A flush was answered after so many milliseconds. */
+  replied(milliseconds: number): void
+}
+
+export interface ConnectionSettings {
+  readonly address: string
+  readonly connectTimeout: number
+  readonly socketTimeout: number
+  readonly maxReplySize: number
+}
