@@ -69,11 +69,11 @@ export interface Transaction<
 > extends Queue<REPLIES, RESP, TM> {}
 
 /** Commands collected for one go. Nothing is sent before one of the `exec` methods. */
-// biome-ignore-start lint/correctness/noUnusedVariables: a merged declaration must repeat all parameters.
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above.
 export class Transaction<
   in out REPLIES extends unknown[] = [],
+  // biome-ignore lint/correctness/noUnusedVariables: a merged declaration repeats all parameters.
   in out RESP extends RespVersions = 3,
+  // biome-ignore lint/correctness/noUnusedVariables: as above.
   in out TM extends TypeMapping = Record<never, never>,
 > {
   readonly #target: TransactionTarget

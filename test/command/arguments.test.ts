@@ -1,3 +1,5 @@
+// What a call becomes on the wire, and what is refused before it gets there.
+
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ArgumentError } from '../../src/base/errors.js'

@@ -1,3 +1,5 @@
+// What loading the command layer loads, and what only a first call does.
+
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { describe, it } from 'node:test'

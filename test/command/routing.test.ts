@@ -1,3 +1,5 @@
+// Where a command may run, and what it leaves behind on its connection.
+
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import {

@@ -1,3 +1,5 @@
+// The methods of all commands on a prototype.
+
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { CATALOG } from '../../src/command/catalog.js'

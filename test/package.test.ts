@@ -1,0 +1,172 @@
+// Holds what is published to its promises: which files, one dependency, no scripts on install, types that compile for
+// a strict user, and a package that both import and require can load.
+
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { VERSION } from '../src/index.js'
+
+const PACKS_WITHIN = 60_000
+
+const ROOT = findRoot(import.meta.dirname)
+const manifest: unknown = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+const field = (name: string): unknown => Reflect.get(Object(manifest), name)
+
+describe('package.json', () => {
+  it('has the version that the library tells servers', () => assert.equal(field('version'), VERSION))
+
+  it('has exactly one dependency, and it is pinned', () => {
+    const dependencies = Object.entries(Object(field('dependencies')))
+    assert.deepEqual(
+      dependencies.map(([name]) => name),
+      ['@redis/client'],
+    )
+    assert.match(String(dependencies[0]?.[1]), /^\d+\.\d+\.\d+$/)
+  })
+
+  it('asks nothing else of who installs it', () => {
+    const peers = Object.keys(Object(field('peerDependencies')))
+    const meta = Object(field('peerDependenciesMeta'))
+    for (const peer of peers) assert.equal(Reflect.get(Object(Reflect.get(meta, peer)), 'optional'), true, peer)
+    for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) {
+      assert.equal(Reflect.get(Object(field('scripts')), script), undefined, script)
+    }
+  })
+
+  it('says under which licence, and for which Node.js', () => {
+    assert.equal(field('license'), 'MIT')
+    assert.match(
+      readFileSync(join(ROOT, 'LICENSE'), 'utf8'),
+      /^MIT License\n\nCopyright \(c\) 2026 respool contributors\n/,
+    )
+    assert.deepEqual(field('engines'), { node: '>=20.19' })
+  })
+})
+
+describe('the package', () => {
+  let folder: string
+  let files: string[]
+
+  before(() => {
+    assert.ok(existsSync(join(ROOT, 'dist/index.js')), 'there is no dist/; `npm test` and `npm run build` make it')
+    files = packedFiles()
+    folder = mkdtempSync(join(tmpdir(), 'respool-package-'))
+    const modules = join(folder, 'node_modules')
+    mkdirSync(modules)
+    // As a user would have it: the package, and beside it only what it depends on.
+    for (const name of ['@redis', '@types', 'undici-types'])
+      symlinkSync(join(ROOT, 'node_modules', name), join(modules, name))
+    for (const path of files) cpSync(join(ROOT, path), join(modules, 'respool', path))
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+  })
+  after(() => rmSync(folder, { recursive: true, force: true }))
+
+  it('holds dist, README, LICENSE, CHANGELOG and package.json, and nothing else', () => {
+    const rest = files.filter((path) => !path.startsWith('dist/'))
+    assert.deepEqual(rest.sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
+    const inDist = files.filter((path) => path.startsWith('dist/')).map((path) => path.slice('dist/'.length))
+    assert.deepEqual(
+      inDist.filter((path) => !/\.(?:js|d\.ts)$/.test(path)),
+      [],
+    )
+    assert.deepEqual(inDist.filter((path) => path.endsWith('.js')).sort(), sources())
+  })
+
+  it('has a file behind everything that package.json points to', () => {
+    const targets = JSON.stringify([field('exports'), field('bin')]).match(/"\.\/[^"]+"/g) ?? []
+    const paths = targets.map((target) => target.slice('"./'.length, -1)).filter((path) => path.includes('.'))
+    assert.ok(paths.length >= 3)
+    assert.deepEqual(
+      paths.filter((path) => !files.includes(path)),
+      [],
+    )
+  })
+
+  it('is loaded by import and by require, as one and the same', () => {
+    const code = `
+      import { createRequire } from 'node:module'
+      const required = createRequire(import.meta.url)('respool')
+      const imported = await import('respool')
+      console.log(typeof imported.Redis, required.Redis === imported.Redis, required.VERSION)`
+    const stdout = execFileSync(process.execPath, ['--no-warnings', '--input-type=module', '--eval', code], {
+      cwd: folder,
+      encoding: 'utf8',
+    })
+    assert.equal(stdout, `function true ${VERSION}\n`)
+  })
+
+  it('has types that compile for a user who checks everything, and that refuse what is wrong', () => {
+    const right = `
+      import { Redis, type PoolStats } from 'respool'
+      const redis = new Redis({ maxConnections: 2 })
+      const value: string | null = await redis.get('key')
+      const counts: [number, string | null] = await redis.multi().incr('a').get('b').execTyped()
+      const answer: string = await redis.lease(async (connection) => (await connection.watch('a')) + value)
+      const stats: PoolStats = redis.pool.stats()
+      export { answer, counts, stats }`
+    assert.equal(compile(right), '')
+    assert.match(compile("import { Redis } from 'respool'\nnew Redis({ maxConnection: 2 })"), /TS2\d+.*maxConnection/)
+  })
+
+  function compile(code: string): string {
+    const compilerOptions = {
+      target: 'es2022',
+      lib: ['es2023', 'esnext.disposable'],
+      module: 'nodenext',
+      types: ['node'],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck: false,
+      noEmit: true,
+    }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['user.ts'] }))
+    writeFileSync(join(folder, 'user.ts'), code)
+    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
+    const { stdout, error } = spawnSync(process.execPath, [tsc, '-p', folder], {
+      encoding: 'utf8',
+      timeout: PACKS_WITHIN,
+      killSignal: 'SIGKILL',
+    })
+    return error ? `the compiler did not end: ${error.message}` : stdout
+  }
+})
+
+/** What `npm pack` would put into the package. Without scripts, so that it does not build while others test. */
+function packedFiles(): string[] {
+  const stdout = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    timeout: PACKS_WITHIN,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const [report]: unknown[] = JSON.parse(stdout)
+  const files: unknown = Reflect.get(Object(report), 'files')
+  assert.ok(Array.isArray(files))
+  return files.map((file) => String(Reflect.get(Object(file), 'path')))
+}
+
+/** What dist/ has to hold: one .js for each .ts of src/. */
+function sources(): string[] {
+  const root = join(ROOT, 'src')
+  return readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => path.replace(/\.ts$/, '.js'))
+    .sort()
+}
+
+/** Up from the compiled test to the folder that holds the sources. */
+function findRoot(from: string): string {
+  return existsSync(join(from, 'tsconfig.json')) ? from : findRoot(join(from, '..'))
+}
