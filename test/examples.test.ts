@@ -71,6 +71,15 @@ describe('run against a real server', { skip: liveSkip }, () => {
     })
   }
 
+  it('exhaustion prints the very error that the README shows', async () => {
+    const [, shown = ''] =
+      /^```text\n(GET waited [\s\S]*?)^```$/m.exec(readFileSync(join(ROOT, 'README.md'), 'utf8')) ?? []
+    const { stdout } = await run('exhaustion', server.url)
+    const [printed] = stdout.split('verdict:')
+    const timeless = (text = '') => text.replace(/\b\d+ ms\b/g, '… ms')
+    assert.equal(timeless(printed), timeless(shown))
+  })
+
   it('they leave no connection on the server', async () => {
     // The server may be a moment behind.
     for (let look = 1; look < 50 && (await server.clientList()).length > 0; look++) {

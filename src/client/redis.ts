@@ -36,7 +36,7 @@ import { Transaction } from './transaction.js'
 /** What replies become without a type mapping. */
 export type NoMapping = Record<never, never>
 
-export interface RedisOptions<RESP extends RespVersions = RespVersions, TM extends TypeMapping = TypeMapping>
+export interface RedisOptions<RESP extends RespVersions = 3, TM extends TypeMapping = NoMapping>
   extends Omit<OptionsWithPool<ConnectionPool>, 'protocol' | 'typeMapping'> {
   /** Version of RESP to speak. Default 3. */
   readonly protocol?: RESP | undefined

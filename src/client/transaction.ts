@@ -69,6 +69,7 @@ export interface Transaction<
 > extends Queue<REPLIES, RESP, TM> {}
 
 /** Commands collected for one go. Nothing is sent before one of the `exec` methods. */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: addCommands() below gives it what the interface declares.
 export class Transaction<
   in out REPLIES extends unknown[] = [],
   // biome-ignore lint/correctness/noUnusedVariables: a merged declaration repeats all parameters.

@@ -2,7 +2,7 @@
 // arrives here and ends in a move on the roster. Knows no callers by name and no policy of who is served first.
 
 import type { Clock } from '../base/clock.js'
-import type { CloseReason, ConnectionError } from '../base/errors.js'
+import { type CloseReason, ConnectionError } from '../base/errors.js'
 import type { Connection } from '../connection/connection.js'
 import type { ConnectionOwner } from '../connection/contract.js'
 import type { Request } from '../connection/request.js'
@@ -330,11 +330,13 @@ export class PoolCore {
     for (const { reject } of this.warming.splice(0)) reject(error)
     // A wrong password does not heal by waiting; but what works already may still serve those who wait.
     if (!isHopeless(error) || this.roster.ready > 0) return
+    const { message, reason, address, cause } = error
+    const unsent = new ConnectionError(message, reason, address, { outcome: 'not-sent', cause })
     for (const waiter of this.dispatch.leases.takeAll()) {
       waiter.leave()
-      waiter.item.turnAway(error)
+      waiter.item.turnAway(unsent)
     }
-    for (const { item } of this.dispatch.takeCommands()) item.turnAway(error)
+    for (const { item } of this.dispatch.takeCommands()) item.turnAway(unsent)
   }
 }
 

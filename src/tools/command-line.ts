@@ -148,7 +148,7 @@ function optionRows(options: Readonly<Record<string, OptionSpec>>): (readonly [s
 function columns(rows: readonly (readonly [string, string])[], width: number): string[] {
   const left = Math.max(...rows.map(([name]) => name.length)) + 4
   return rows.flatMap(([name, doc]) => {
-    if (width < left + 24) return [`  ${name}`, ...wrap(doc, width - 6).map((line) => `      ${line}`)]
+    if (width < left + 24) return [`  ${name}`, ...wrap(doc, width - 10).map((line) => `          ${line}`)]
     const [first = '', ...more] = wrap(doc, width - left)
     return [`  ${name.padEnd(left - 2)}${first}`, ...more.map((line) => ' '.repeat(left) + line)]
   })

@@ -71,5 +71,8 @@ export function pause(milliseconds: number, signal: AbortSignal): Promise<void> 
 
 /** Removes the run's keys. Does not fail: where the server is gone, the error to show is the one that says so. */
 export async function clean({ control }: DemoContext, keys: string[]): Promise<void> {
-  await control.del(keys).catch(() => {})
+  await control
+    .withCommandOptions({ timeout: 1_000 })
+    .del(keys)
+    .catch(() => {})
 }

@@ -185,30 +185,35 @@ async function kill(context: DemoContext, load: Load, clientName: string, loaded
   return { connections: ids.length, inFlight, recovery: recovered === undefined ? null : round(recovered) }
 }
 
-/** Holds what the callers were told against what the server has. */
 async function check(
   { control }: DemoContext,
   fates: readonly (readonly Fate[])[],
   keyOf: (caller: number) => string,
 ): Promise<Recovery['checked']> {
-  const checked = {
-    appliedTwice: 0,
-    acknowledgedButLost: 0,
-    deniedButApplied: 0,
-    ambiguousApplied: 0,
-    ambiguousNotApplied: 0,
-  }
-  for (const [caller, told] of fates.entries()) {
-    const applied = await control.hGetAll(keyOf(caller))
+  const tally = new WriteTally()
+  for (const [caller, told] of fates.entries()) tally.add(told, await control.hGetAll(keyOf(caller)))
+  return { ...tally }
+}
+
+/** Holds what a caller was told against what the server has. */
+export class WriteTally {
+  appliedTwice = 0
+  acknowledgedButLost = 0
+  deniedButApplied = 0
+  ambiguousApplied = 0
+  ambiguousNotApplied = 0
+
+  /** @param applied how often each write was applied, by its number */
+  add(told: readonly Fate[], applied: Readonly<Record<string, string>>): void {
     for (const [sequence, fate] of told.entries()) {
       const times = Number(applied[String(sequence)] ?? 0)
-      if (times > 1) checked.appliedTwice++
-      if (fate === 'replied' && times === 0) checked.acknowledgedButLost++
-      if ((fate === 'not-sent' || fate === 'rejected') && times > 0) checked.deniedButApplied++
-      if (fate === 'ambiguous') checked[times > 0 ? 'ambiguousApplied' : 'ambiguousNotApplied']++
+      if (times > 1) this.appliedTwice++
+      if (fate === 'replied' && times === 0) this.acknowledgedButLost++
+      if ((fate === 'not-sent' || fate === 'rejected') && times > 0) this.deniedButApplied++
+      if (fate === 'ambiguous' && times > 0) this.ambiguousApplied++
+      if (fate === 'ambiguous' && times === 0) this.ambiguousNotApplied++
     }
   }
-  return checked
 }
 
 export function countFates(fates: readonly Fate[]): FateCounts {

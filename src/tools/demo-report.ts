@@ -126,10 +126,7 @@ export function recoveryLines(recovery: Recovery, screen: Screen): string[] {
       ['connections killed', number(connections)],
       ['writing again after', recoveryTimes(kills.map((each) => each.recovery))],
       ['in flight at a kill', describeFates(kills.map((each) => each.inFlight))],
-      [
-        'ambiguous, in truth',
-        `${number(checked.ambiguousApplied)} applied, ${number(checked.ambiguousNotApplied)} not`,
-      ],
+      ['of the ambiguous', `${number(checked.ambiguousApplied)} applied, ${number(checked.ambiguousNotApplied)} not`],
       ['called afterwards', `${number(afterwards.commands)} commands, ${number(afterwards.failed)} failed`],
       ['checked on the server', `${number(writes)} writes`],
       ['  applied twice', number(checked.appliedTwice)],

@@ -17,7 +17,7 @@ type Step =
   | { readonly kind: 'abort'; readonly key: number }
   | { readonly kind: 'tick'; readonly ms: number }
   | { readonly kind: 'hold'; readonly which: number; readonly what: 'requests' | 'replies' }
-  | { readonly kind: 'resume' | 'fill' | 'drain'; readonly which: number }
+  | { readonly kind: 'resume' | 'step' | 'fill' | 'drain'; readonly which: number }
   | { readonly kind: 'cut'; readonly which: number; readonly how: 'rst' | 'fin'; readonly received: 'applied' | 'dropped' }
   | { readonly kind: 'slow'; readonly which: number; readonly latency: number }
   | { readonly kind: 'lease' | 'release' | 'retire' }
@@ -48,7 +48,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('echo') }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('abort'), key }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('hold'), which, what: fc.constantFrom('requests', 'replies') }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('resume', 'resume', 'fill', 'drain'), which }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom('resume', 'resume', 'step', 'step', 'step', 'fill', 'drain'), which }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -67,7 +67,7 @@ const program: fc.Arbitrary<Program> = fc.record({
   seed: fc.nat(),
   maxConnections: fc.integer({ min: 1, max: 5 }),
   lanes: fc.integer({ min: 1, max: 4 }),
-  pipelining: fc.constantFrom(2, 3, 8, 1_000),
+  pipelining: fc.constantFrom(2, 2, 3, 8, 1_000),
   commandTimeout: fc.constantFrom(0, 0, 40),
   steps: fc.array(step, { minLength: 5, maxLength: 60, size: 'max' }),
 })
@@ -164,6 +164,8 @@ class Run {
         return connection?.hold(each.what)
       case 'resume':
         return connection?.resume()
+      case 'step':
+        return connection?.step()
       case 'cut':
         return connection?.cut(each.how, each.received)
       case 'fill':

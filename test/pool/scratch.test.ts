@@ -16,7 +16,7 @@ describe('suspects', () => {
   })
   it('a command that waited for its dial is watched like any other', async () => {
     const world = new World({ socketTimeout: 100 })
-    world.server.dialDelay = 20
+    
     const call = world.sendWith({ timeout: 50 }, 'GET', 'k')
     await world.run(21)
     for (const c of world.server.connections) c.hold()
@@ -29,7 +29,33 @@ describe('suspects', () => {
     assert.ok(call.took <= 56, `took ${call.took}`)
   })
   it('pins outlast waiting commands with tiny pipelining', async () => {
-    // two lanes; make lane late; a key's second command waits behind another key's
+    const all = Array.from({ length: 8 }, (_, i) => 'k' + i)
+    let wrong = 0
+    for (const K of all) for (const Y of all) {
+      if (K === Y) continue
+      const world = new World({ pipelining: 2, lanes: 2, maxConnections: 2, acquireTimeout: 60_000 })
+      await world.warm()
+      
+      const [lane] = world.server.connections
+      lane!.hold()
+      const send = (k: string, v: string) => world.send('TAG', k, v)
+      send(K, '1'); send(Y, '1'); send(K, '2'); send(Y, '2'); send(Y, '3'); send(K, '3')
+      await world.run(5)
+      lane!.step()
+      await world.run(1)
+      lane!.step()
+      await world.run(1)
+      lane!.step()
+      await world.run(0)
+      if (K === 'k0') console.log(K, Y, JSON.stringify(world.stats.connections), world.stats.waiting.commands, world.stats.inFlight)
+      send(K, '4')
+      await world.run(30)
+      lane!.resume()
+      await world.run(100)
+      const order = world.server.appliedTo(K, 'TAG').map((e) => e.args[2]).join('')
+      if (order !== '1234') { wrong++; console.log(K, Y, order) }
+    }
+    assert.equal(wrong, 0)
   })
   it('a ping is no use: an unused lane ends at idleTimeout', async () => {
     const world = new World({ idleTimeout: 1000, pingInterval: 300 })

@@ -189,6 +189,7 @@ export class ModelConnection implements Transport {
   readonly #inbox: string[][] = []
   #outbox: Buffer[] = []
   #hold: Hold = 'nothing'
+  #allowance = 0
   #lost = false
   #goodbye = false
   #arrivesAt = 0
@@ -229,10 +230,17 @@ export class ModelConnection implements Transport {
   /** Reads what came in and answers what is owed. */
   resume(): void {
     this.#hold = 'nothing'
-    const kept = this.#outbox
-    this.#outbox = []
-    if (kept.length > 0) this.#deliver(Buffer.concat(kept))
+    this.#handOver()
     this.#work()
+  }
+
+  /** Applies and answers so many of the commands that are held back. */
+  step(count = 1): void {
+    if (this.#hold === 'replies') return
+    this.#handOver()
+    this.#allowance = count
+    this.#work()
+    this.#allowance = 0
   }
 
   /** The connection breaks: `rst` or `fin`. What was received is applied or not; no answer comes. */
@@ -333,9 +341,10 @@ export class ModelConnection implements Transport {
 
   #work(): void {
     const answers: Buffer[] = []
-    while (this.#hold !== 'requests' && this.#waiting === undefined) {
+    while ((this.#hold !== 'requests' || this.#allowance > 0) && this.#waiting === undefined) {
       const args = this.#inbox.shift()
       if (args === undefined) break
+      this.#allowance--
       args[0] = args[0]?.toUpperCase() ?? ''
       const answer = this.#answer(args)
       if (answer !== undefined) answers.push(encodeReply(answer))
@@ -346,8 +355,14 @@ export class ModelConnection implements Transport {
     this.#events.closed(undefined)
   }
 
+  #handOver(): void {
+    const kept = this.#outbox
+    this.#outbox = []
+    if (kept.length > 0) this.#deliver(Buffer.concat(kept))
+  }
+
   #deliver(bytes: Buffer): void {
-    if (this.#hold === 'replies') this.#outbox.push(bytes)
+    if (this.#hold === 'replies' || this.#outbox.length > 0) this.#outbox.push(bytes)
     else if (this.state === 'open') {
       this.#events.received(bytes, bytes.length)
       // As a socket's read buffer is used again.
