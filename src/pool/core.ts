@@ -84,7 +84,8 @@ export class PoolCore {
       connectTimeout: deps.connectTimeout,
       maxWaiting: settings.maxWaiting,
       waiting: () => this.dispatch.waiting,
-      canGrow: () => this.roster.total < this.limits.maxConnections,
+      canGrow: (alone) =>
+        this.roster.total < this.limits.maxConnections && (!alone || this.dispatch.canGrowForLease),
       waiters: () => this.dispatch.waiters(),
       stats,
       lastConnectError: () => this.supply.lastError,

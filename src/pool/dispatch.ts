@@ -60,6 +60,11 @@ export class Dispatch {
     return this.classic || maxConnections === 1 ? maxConnections : maxConnections - 1
   }
 
+  /** Whether a connection that is still to be made could serve one more borrower. */
+  get canGrowForLease(): boolean {
+    return this.#roster.count('leased') + this.leases.length < this.maxLeases
+  }
+
   /** Callers in all queues. */
   get waiting(): number {
     return this.leases.length + this.waitingCommands
@@ -106,10 +111,12 @@ export class Dispatch {
 
   /** Lends an idle connection now, or puts the borrower in line; `waiter` is made only if it must wait. */
   borrow(borrower: Borrower, wait: () => Waiter<Borrower> | undefined): void {
-    const idle = this.#roster.newestIdle()
-    if (idle !== undefined && this.leases.length + this.unrouted.length === 0 && this.#mayLend()) {
-      this.#host.lend(idle, borrower)
-      return
+    if (this.leases.length + this.unrouted.length === 0 && this.#mayLend()) {
+      const free = this.#roster.newestIdle() ?? this.#unusedLane()
+      if (free !== undefined) {
+        this.#host.lend(free, borrower)
+        return
+      }
     }
     const waiter = wait()
     if (waiter === undefined) return
@@ -180,6 +187,7 @@ export class Dispatch {
     for (let first = backlog.first; first !== undefined && this.#canTake(entry); first = backlog.first) {
       this.#sendWaiting(entry, first)
     }
+    if (backlog.length === 0) this.lanes.caughtUp(entry)
   }
 
   /**
@@ -207,7 +215,7 @@ export class Dispatch {
   #send(entry: Entry, request: Request): void {
     const { connection } = entry
     connection.send(request)
-    this.lanes.follow(request.hash, entry, false)
+    this.lanes.follow(request.hash, entry)
     // Only now, since a change of lanes must find this command in flight.
     if (this.#wantedLanes < this.#limits.lanes && connection.inFlight > 1) this.widen(this.#limits.lanes)
   }
@@ -225,7 +233,7 @@ export class Dispatch {
       return
     }
     entry.backlog.push(waiter)
-    this.lanes.follow(waiter.item.hash, entry, true)
+    this.lanes.follow(waiter.item.hash, entry)
     if (entry.place === 'shared') this.widen(this.#shared.length + 1)
   }
 
@@ -281,11 +289,28 @@ export class Dispatch {
     const places = ['idle', 'connecting', 'draining', 'closing'] as const
     if (places.some((place) => roster.count(place) > 0)) return
     const lanes = [...this.#shared, ...roster.at('late')]
-    if (lanes.length <= (this.#limits.maxConnections === 1 ? 0 : 1)) return
+    if (lanes.length <= this.#keptLanes) return
     const quietest = lanes.reduce((a, b) => (b.connection.inFlight < a.connection.inFlight ? b : a))
     this.#wantedLanes = Math.max(1, this.#shared.length - 1)
     this.drain(quietest)
     while (this.#serveNext());
+  }
+
+  /** A lane that nobody uses, made idle; only where no other connection may be made instead. */
+  #unusedLane(): Entry | undefined {
+    const roster = this.#roster
+    if (roster.total < this.#limits.maxConnections || this.#shared.length <= this.#keptLanes) return undefined
+    const unused = this.#shared.find(({ connection, backlog }) => connection.inFlight + backlog.length === 0)
+    if (unused === undefined) return undefined
+    this.#wantedLanes = Math.max(1, this.#shared.length - 1)
+    roster.move(unused, 'draining', this.#host.now())
+    this.drained(unused)
+    return unused
+  }
+
+  /** Lanes that no lease may take. */
+  get #keptLanes(): number {
+    return this.#limits.maxConnections === 1 ? 0 : 1
   }
 
   #grow(): void {

@@ -88,9 +88,17 @@ export function judge(facts: ExhaustionFacts): Verdict {
   const wanted = stats.maxConnections + Math.max(1, stats.waiting.total)
   return {
     cause: 'too-small',
-    because: `all ${stats.maxConnections} connections were in use; maxConnections: ${wanted} would have let everybody through who waits now`,
+    because: `${inUse(stats)}; maxConnections: ${wanted} would have let everybody through who waits now`,
     maxConnections: wanted,
   }
+}
+
+/** A pool that shares lends all its connections but one. */
+function inUse({ connections, maxConnections }: PoolStats): string {
+  const kept = maxConnections > 1 && connections.leased === maxConnections - 1
+  return kept
+    ? `all ${maxConnections} connections but the one kept for sharing were leased`
+    : `all ${maxConnections} connections were in use`
 }
 
 function describe(facts: ExhaustionFacts, verdict: Verdict): string {

@@ -44,11 +44,19 @@ export class Lanes {
     return this.#pins.get(hash)?.entry === entry
   }
 
-  /** Call it after a command was sent or put behind a lane: a pin must last until it is answered. */
-  follow(hash: number, entry: Entry, waits: boolean): void {
+  /** Call it after a command was sent or put behind a lane: a pin must last until all of its key's are answered. */
+  follow(hash: number, entry: Entry): void {
     if (this.#pins.size === 0) return
     const pin = this.#pins.get(hash)
-    if (pin?.entry === entry) pin.until = waits ? Number.POSITIVE_INFINITY : entry.connection.sent
+    // While anything waits behind the lane, more of this key may.
+    if (pin?.entry === entry) pin.until = entry.backlog.length > 0 ? Number.POSITIVE_INFINITY : entry.connection.sent
+  }
+
+  /** Call it when nothing waits behind a lane any more. */
+  caughtUp(entry: Entry): void {
+    for (const pin of this.#pins.values()) {
+      if (pin.entry === entry && pin.until === Number.POSITIVE_INFINITY) pin.until = entry.connection.sent
+    }
   }
 
   /** Call it after every change of the open lanes, when all backlogs are empty. */

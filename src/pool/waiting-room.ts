@@ -18,8 +18,8 @@ export interface WaitingFacts {
   waiting(): number
   /** All who wait, in any order. */
   waiters(): Iterable<Waiter<Caller>>
-  /** Whether another connection may be made. */
-  canGrow(): boolean
+  /** Whether another connection may be made, for a caller who wants it alone or for all. */
+  canGrow(alone: boolean): boolean
   stats(): PoolStats
   lastConnectError(): ConnectionError | undefined
   loopDelay(): number
@@ -43,14 +43,14 @@ export class WaitingRoom implements WaitKeeper {
 
   /** Starts the wait of a command, bounded by its own deadline and `acquireTimeout`; `item` stands in line for it. */
   admitCommand<T extends Caller>(item: T, request: Request): Waiter<T> | undefined {
-    const waiter = this.#admit(item, this.#facts.acquireTimeout)
+    const waiter = this.#admit(item, this.#facts.acquireTimeout, !Object.is(item, request))
     request.waiter = waiter
     return waiter
   }
 
   /** Starts the wait of a caller who wants a connection to itself. */
   admitBorrower(borrower: Borrower, timeout: number | undefined, signal?: AbortSignal): Waiter<Borrower> | undefined {
-    const waiter = this.#admit(borrower, timeout ?? this.#facts.acquireTimeout)
+    const waiter = this.#admit(borrower, timeout ?? this.#facts.acquireTimeout, true)
     if (waiter === undefined || signal === undefined) return waiter
     const aborted = (): void => {
       waiter.leave()
@@ -76,10 +76,10 @@ export class WaitingRoom implements WaitKeeper {
     this.#timerAt = Number.POSITIVE_INFINITY
   }
 
-  #admit<T extends Caller>(item: T, acquireTimeout: number): Waiter<T> | undefined {
+  #admit<T extends Caller>(item: T, acquireTimeout: number, alone: boolean): Waiter<T> | undefined {
     const { counters, maxWaiting, clock, connectTimeout } = this.#facts
     // With a timeout of 0 only a connection that may still be made is worth waiting for.
-    const allowed = acquireTimeout === 0 && this.#facts.canGrow() ? connectTimeout : acquireTimeout
+    const allowed = acquireTimeout === 0 && this.#facts.canGrow(alone) ? connectTimeout : acquireTimeout
     const now = clock.now()
     const waiter = new Waiter(item, this.#arrivals++, now, Math.min(now + allowed, item.deadline), this)
     if (allowed === 0) {

@@ -83,7 +83,12 @@ describe('leases on a real server', { skip: liveSkip }, () => {
       await redis.set(WATCHED, 'value')
       const count = Math.round(SEQUENCES / pools.length) + 1
       let same = 0
+      let ended = 0
+      redis.on('close', () => {
+        ended++
+      })
       for (let i = 0; i < count; i++) {
+        const endedBefore = ended
         const left = await leaveBehind(redis, random)
         // Whoever watches these keys, listens to this channel or tracks this key would be told now.
         const touched = Promise.all([
@@ -98,7 +103,8 @@ describe('leases on a real server', { skip: liveSkip }, () => {
         assert.equal(await shared, `database ${database}`, what)
         assert.deepEqual(await next.multi().get('where').exec(), [`database ${database}`], what)
         if (next.connectionId === left.id) same++
-        else if (options.maxConnections === 1) assert.equal(left.trace, 'lost', `${what} cost the connection`)
+        // What can be undone costs no connection, what cannot costs exactly one.
+        assert.equal(ended - endedBefore, left.trace === 'lost' ? 1 : 0, what)
         if (left.trace === 'lost') assert.notEqual(next.connectionId, left.id, what)
         next.release()
       }
@@ -106,8 +112,10 @@ describe('leases on a real server', { skip: liveSkip }, () => {
       t.diagnostic(
         `seed ${seed}: ${count} sequences, ${same} next holders on the same connection, ${JSON.stringify(closed)}`,
       )
-      assert.deepEqual(Object.keys(closed), ['dirty'])
-      assert.ok(same > count / 10 && (closed.dirty ?? 0) > count / 10)
+      // A SUBSCRIBE inside of MULTI makes the server nest a push in the reply to EXEC, which is not RESP.
+      const reasons = Object.keys(closed).filter((reason) => reason !== 'protocol-error')
+      assert.deepEqual(reasons, ['dirty'])
+      assert.ok(same > 20 && (closed.dirty ?? 0) > 20)
       await redis.close()
     })
   }

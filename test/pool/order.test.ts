@@ -32,6 +32,7 @@ interface Program {
   readonly steps: readonly Step[]
 }
 
+const NO = fc.constant(false)
 const which = fc.nat(7)
 const key = fc.nat(KEYS.length - 1)
 const write = fc.record({
@@ -70,6 +71,30 @@ const program: fc.Arbitrary<Program> = fc.record({
   pipelining: fc.constantFrom(2, 2, 3, 8, 1_000),
   commandTimeout: fc.constantFrom(0, 0, 40),
   steps: fc.array(step, { minLength: 5, maxLength: 60, size: 'max' }),
+})
+
+/** Little room and a server that answers one command at a time: what waits behind a lane matters most. */
+const crowded: fc.Arbitrary<Program> = fc.record({
+  seed: fc.nat(),
+  maxConnections: fc.constantFrom(2, 3),
+  lanes: fc.constantFrom(2, 3),
+  pipelining: fc.constantFrom(2, 3),
+  commandTimeout: fc.constant(0),
+  steps: fc
+    .array(
+      fc.oneof(
+        { weight: 8, arbitrary: fc.record({ kind: fc.constant('tag'), key, count: fc.constantFrom(1, 2), awaited: NO }) },
+        { weight: 9, arbitrary: fc.record({ kind: fc.constant('step'), which: fc.nat(2) }) },
+        { weight: 5, arbitrary: fc.record({ kind: fc.constant('tick'), ms: fc.constantFrom(1, 1, 2, 5) }) },
+        { weight: 1, arbitrary: fc.record({ kind: fc.constant('resume'), which: fc.nat(2) }) },
+      ),
+      { minLength: 20, maxLength: 60, size: 'max' },
+    )
+    .map((steps): Step[] => [
+      { kind: 'tag', key: 0, count: 1, awaited: true },
+      { kind: 'hold', which: 0, what: 'requests' },
+      ...steps,
+    ]),
 })
 
 /** One run of a program, and what it may be held to afterwards. */
@@ -238,15 +263,21 @@ async function until(world: World, call: Call): Promise<void> {
   for (let left = 60; left > 0 && call.state === 'pending'; left--) await world.run(1)
 }
 
-const keepsOrder = fc.asyncProperty(program, async (given) => {
+async function playAndJudge(given: Program): Promise<void> {
   const run = new Run(given)
   await run.play()
   run.judge()
-})
+}
+
+const keepsOrder = fc.asyncProperty(program, playAndJudge)
 
 describe('program order per key', () => {
   it('holds in generated programs with leases, late, lost and retired lanes, resizes and aborts', async () => {
     await fc.assert(keepsOrder, { numRuns: 400, includeErrorInReport: true })
+  })
+
+  it('holds for what waits behind lanes with little room', async () => {
+    await fc.assert(fc.asyncProperty(crowded, playAndJudge), { numRuns: 400, includeErrorInReport: true })
   })
 })
 
