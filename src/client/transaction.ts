@@ -137,13 +137,15 @@ export class Transaction<
     }
     const { settings } = this.#target
     const replies = await new Promise<unknown>((resolve, reject) => {
-      const execute = this.#request(['EXEC'], resolve, (error) => reject(aborted(error, refused)))
+      // The first key stays on its lane until EXEC is answered: that is when its commands are applied.
+      const { hash } = commands[0] ?? { hash: NO_KEY }
+      const execute = this.#request(['EXEC'], resolve, (error) => reject(aborted(error, refused)), hash)
       execute.mapping = settings.typeMapping
       execute.transform = (reply, protocol) =>
         Array.isArray(reply) ? reply.map((item, index) => transformed(commands[index], item, protocol)) : reply
       let next = execute
       for (const { args } of commands.toReversed()) next = this.#request(args, () => {}, refuse, NO_KEY, next)
-      this.#target.send(this.#request(['MULTI'], () => {}, refuse, commands[0]?.hash, next))
+      this.#target.send(this.#request(['MULTI'], () => {}, refuse, hash, next))
     })
     if (!Array.isArray(replies))
       throw new WatchError('a watched key was changed; nothing was applied', { outcome: 'rejected' })
@@ -157,7 +159,8 @@ export class Transaction<
     const replies: Promise<unknown>[] = []
     let next: Request | undefined
     for (const [index, command] of [...commands.entries()].reverse()) {
-      const hash = index === 0 ? command.hash : NO_KEY
+      // Other keys' commands elsewhere are not to follow this pipeline.
+      const hash = command.hash === commands[0]?.hash ? command.hash : NO_KEY
       replies.unshift(
         new Promise((resolve, reject) => {
           // A reply that is an error takes its place among the others; anything else ends the whole pipeline.

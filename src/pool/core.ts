@@ -84,8 +84,7 @@ export class PoolCore {
       connectTimeout: deps.connectTimeout,
       maxWaiting: settings.maxWaiting,
       waiting: () => this.dispatch.waiting,
-      canGrow: (alone) =>
-        this.roster.total < this.limits.maxConnections && (!alone || this.dispatch.canGrowForLease),
+      canGrow: (alone) => this.roster.total < this.limits.maxConnections && (!alone || this.dispatch.canGrowForLease),
       waiters: () => this.dispatch.waiters(),
       stats,
       lastConnectError: () => this.supply.lastError,

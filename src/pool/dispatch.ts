@@ -65,6 +65,11 @@ export class Dispatch {
     return this.#roster.count('leased') + this.leases.length < this.maxLeases
   }
 
+  /** Whether one more connection may be lent. */
+  get mayLend(): boolean {
+    return this.#roster.count('leased') < this.maxLeases
+  }
+
   /** Callers in all queues. */
   get waiting(): number {
     return this.leases.length + this.waitingCommands
@@ -111,7 +116,7 @@ export class Dispatch {
 
   /** Lends an idle connection now, or puts the borrower in line; `waiter` is made only if it must wait. */
   borrow(borrower: Borrower, wait: () => Waiter<Borrower> | undefined): void {
-    if (this.leases.length + this.unrouted.length === 0 && this.#mayLend()) {
+    if (this.leases.length + this.unrouted.length === 0 && this.mayLend) {
       const free = this.#roster.newestIdle() ?? this.#unusedLane()
       if (free !== undefined) {
         this.#host.lend(free, borrower)
@@ -246,16 +251,12 @@ export class Dispatch {
     return place !== 'draining' && !connection.saturated && connection.inFlight < this.#limits.pipelining
   }
 
-  #mayLend(): boolean {
-    return this.#roster.count('leased') < this.maxLeases
-  }
-
   /** First come, first served, as far as what each waits for is there. */
   #serveNext(): boolean {
     const idle = this.#roster.newestIdle()
     const lease = this.leases.first
     const command = this.unrouted.first
-    const canLend = idle !== undefined && lease !== undefined && this.#mayLend()
+    const canLend = idle !== undefined && lease !== undefined && this.mayLend
     const canOpen = idle !== undefined && command !== undefined
     if (canLend && !(canOpen && command.order < lease.order)) {
       lease.leave()
@@ -285,7 +286,7 @@ export class Dispatch {
   /** A lease that cannot have a new connection gets the next lane that drains, but for the one kept for sharing. */
   #yieldLane(): void {
     const roster = this.#roster
-    if (this.leases.length === 0 || !this.#mayLend() || roster.total < this.#limits.maxConnections) return
+    if (this.leases.length === 0 || !this.mayLend || roster.total < this.#limits.maxConnections) return
     const places = ['idle', 'connecting', 'draining', 'closing'] as const
     if (places.some((place) => roster.count(place) > 0)) return
     const lanes = [...this.#shared, ...roster.at('late')]

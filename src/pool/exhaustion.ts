@@ -58,6 +58,9 @@ export class ConnectionPoolTimeoutError extends RespoolError {
   }
 }
 
+/** A lease held for less than this is nobody's leak, however short the waits are, in ms. */
+const LEAK_FLOOR = 1_000
+
 /** The likeliest cause; the first that fits, from the outside in. */
 export function judge(facts: ExhaustionFacts): Verdict {
   const { stats, loopDelay, lastConnectError } = facts
@@ -77,7 +80,8 @@ export function judge(facts: ExhaustionFacts): Verdict {
   if (connections.late > 0 && connections.shared === 0) {
     return { cause: 'slow-server', because: `${stats.address} owes replies on every shared connection` }
   }
-  const suspects = holders.filter((holder) => holder.kind === 'lease' && holder.heldFor > 2 * facts.waited)
+  const tooLong = Math.max(LEAK_FLOOR, 2 * facts.waited)
+  const suspects = holders.filter((holder) => holder.kind === 'lease' && holder.heldFor > tooLong)
   if (suspects.length > 0 && suspects.length * 2 >= holders.length) {
     const oldest = suspects[0]?.heldFor ?? 0
     return {

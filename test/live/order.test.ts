@@ -178,6 +178,27 @@ describe('program order per key on a real server', { skip: liveSkip }, () => {
     })
   }
 
+  for (const asPipeline of [false, true]) {
+    const what = asPipeline ? 'pipeline' : 'transaction'
+    it(`holds for what follows a ${what} that the server has read in part when its lane is replaced`, async (t) => {
+      const redis = new Redis(relay.url)
+      t.after(() => redis.destroy())
+      await redis.ping()
+      const link = relay.links.at(-1)
+      link?.holdAfter(20_000)
+      const { replies } = redis.pool.stats().counters
+      const filler = 'x'.repeat(100_000)
+      const whole = redis.multi().append('key', '0,').set('filler', filler).append('key', '1,').exec(asPipeline)
+      await until('its first command is answered', () => redis.pool.stats().counters.replies > replies)
+      redis.pool.retire()
+      const later = [redis.append('key', '2,'), redis.append('key', '3,')]
+      await pause(30)
+      link?.release()
+      await Promise.all([whole, ...later])
+      assert.equal(await redis.get('key'), '0,1,2,3,')
+    })
+  }
+
   it('would not hold if a key changed lanes with commands unanswered: so it goes with two pools', async () => {
     await using one = new Redis(relay.url)
     await using two = new Redis(relay.url)

@@ -5,6 +5,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 
 class Link {
   readonly #ends: readonly [client: Socket, server: Socket]
+  #allowed = Number.POSITIVE_INFINITY
 
   constructor(client: Socket, server: Socket) {
     this.#ends = [client, server]
@@ -15,7 +16,24 @@ class Link {
     this.#ends[what === 'commands' ? 0 : 1].pause()
   }
 
+  /** Lets so many more bytes of commands through and holds the rest. */
+  holdAfter(bytes: number): void {
+    this.#allowed = bytes
+  }
+
+  /** @internal */
+  passUp(bytes: Buffer): void {
+    const [client, server] = this.#ends
+    const now = bytes.subarray(0, this.#allowed)
+    this.#allowed -= now.length
+    server.write(now)
+    if (now.length === bytes.length) return
+    client.pause()
+    client.unshift(bytes.subarray(now.length))
+  }
+
   release(): void {
+    this.#allowed = Number.POSITIVE_INFINITY
     for (const end of this.#ends) end.resume()
   }
 }
@@ -52,7 +70,7 @@ export class Relay implements AsyncDisposable {
     const server = connect({ host: '127.0.0.1', port, noDelay: true })
     const link = new Link(client, server)
     this.links.push(link)
-    client.on('data', (bytes) => server.write(bytes))
+    client.on('data', (bytes: Buffer) => link.passUp(bytes))
     server.on('data', (bytes) => client.write(bytes))
     for (const [socket, other] of [
       [client, server],

@@ -112,7 +112,12 @@ describe('TLS', { skip: tlsSkip() }, () => {
       for (const bytes of [0, 1, 100, 600]) {
         await using proxy = await FaultProxy.start({ port: server.port })
         proxy.hold('down')
-        const redis = new Redis({ host: '127.0.0.1', port: proxy.port, tls: { ca: caOf(server) }, connectTimeout: 2_000 })
+        const redis = new Redis({
+          host: '127.0.0.1',
+          port: proxy.port,
+          tls: { ca: caOf(server) },
+          connectTimeout: 2_000,
+        })
         const failed = errorOf(() => redis.connect())
         while (proxy.links.length === 0) await new Promise((resolve) => setImmediate(resolve))
         proxy.cutAfter(bytes, 'rst')
@@ -152,8 +157,16 @@ describe('an ACL user', { skip: liveSkip }, () => {
   })
 
   it('that may not use SETINFO, CONFIG or CLIENT is served all the same', async () => {
-    await using server = await RedisProcess.start({ acl: ['user app on >s3cret ~* -@all +get +set +hello +ping +auth'] })
-    await using redis = new Redis({ host: '127.0.0.1', port: server.port, username: 'app', password: 's3cret', idleTimeout: 60 })
+    await using server = await RedisProcess.start({
+      acl: ['user app on >s3cret ~* -@all +get +set +hello +ping +auth'],
+    })
+    await using redis = new Redis({
+      host: '127.0.0.1',
+      port: server.port,
+      username: 'app',
+      password: 's3cret',
+      idleTimeout: 60,
+    })
     assert.equal(await redis.set('key', 'value'), 'OK')
     await new Promise((resolve) => setTimeout(resolve, 200))
     assert.equal(await redis.get('key'), 'value')
@@ -198,7 +211,10 @@ describe('an ACL user', { skip: liveSkip }, () => {
 describe('a unix socket', { skip: liveSkip }, () => {
   it('carries everything a port does', async () => {
     await using server = await RedisProcess.start({ unix: true })
-    for (const redis of [new Redis({ path: server.unixPath }), new Redis(`unix://${server.unixPath}?maxConnections=3`)]) {
+    for (const redis of [
+      new Redis({ path: server.unixPath }),
+      new Redis(`unix://${server.unixPath}?maxConnections=3`),
+    ]) {
       assert.equal(await redis.set('key', 'value'), 'OK')
       assert.equal(await redis.lease((connection) => connection.get('key')), 'value')
       assert.deepEqual(await redis.multi().get('key').exec(), ['value'])
