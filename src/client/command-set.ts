@@ -76,7 +76,9 @@ export function prepareRaw(args: unknown): PreparedCommand {
     throw new ArgumentError('sendCommand: expected an array of strings and Buffers', { outcome: 'not-sent' })
   }
   const key = orderingKeyOf(args)
-  return { args, hash: key === undefined ? NO_KEY : hashOf(key), route: routeOf(args), transform: undefined }
+  // A copy, since the caller's array may change before it is sent.
+  const hash = key === undefined ? NO_KEY : hashOf(key)
+  return { args: [...args], hash, route: routeOf(args), transform: undefined }
 }
 
 function isArguments(args: unknown): args is readonly RedisArgument[] {

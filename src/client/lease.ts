@@ -1,8 +1,6 @@
 // Owns what the holder of one connection sees: all commands, and those that concern a single connection.
 
-import { ArgumentError } from '../base/errors.js'
 import type { RedisArgument, RedisVariadicArgument, RespVersions, TypeMapping } from '../command/definitions.js'
-import { wireNameOf } from '../command/names.js'
 import type { Request } from '../connection/request.js'
 import type { PoolLease } from '../pool/lease.js'
 import {
@@ -14,10 +12,8 @@ import {
   prepareRaw,
   promiseOf,
 } from './command-set.js'
+import { rejectUnanswerable } from './refusals.js'
 import { Transaction } from './transaction.js'
-
-/** These end the rule of one reply for one command, which everything else relies on. */
-const UNANSWERABLE: ReadonlySet<string> = new Set(['CLIENT REPLY', 'MONITOR', 'SYNC', 'PSYNC'])
 
 // Declared invariant, as the transactions it makes are.
 // addCommands() below gives the class what this declares.
@@ -60,7 +56,7 @@ export class Lease<in out RESP extends RespVersions = 3, in out TM extends TypeM
   }
 
   multi(): Transaction<[], RESP, TM> {
-    return new Transaction<[], RESP, TM>({ settings: this.#settings, leased: true, send: this.#send })
+    return new Transaction<[], RESP, TM>({ settings: this.#settings, protocol: this.#lease.protocol, send: this.#send })
   }
 
   /** Sends raw arguments and gives the raw reply. */
@@ -86,7 +82,7 @@ export class Lease<in out RESP extends RespVersions = 3, in out TM extends TypeM
     let command: PreparedCommand
     try {
       command = prepare()
-      rejectUnanswerable(command.args)
+      rejectUnanswerable(command.args, this.#lease.protocol)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -95,10 +91,3 @@ export class Lease<in out RESP extends RespVersions = 3, in out TM extends TypeM
 }
 
 addCommands(Lease.prototype)
-
-function rejectUnanswerable(args: readonly RedisArgument[]): void {
-  const command = wireNameOf(args)
-  if (!UNANSWERABLE.has(command)) return
-  const message = `${command} would leave commands without replies of their own, and is not supported`
-  throw new ArgumentError(message, { command, outcome: 'not-sent' })
-}

@@ -1,9 +1,6 @@
 // Owns `Redis`, the handle a program holds: all commands, leases and transactions over a pool, its own or a shared one.
 
-import { ArgumentError } from '../base/errors.js'
 import type { RedisArgument, RespVersions, TypeMapping } from '../command/definitions.js'
-import { wireNameOf } from '../command/names.js'
-import { refusalOf } from '../command/routing.js'
 import type { Request } from '../connection/request.js'
 import type { Pool } from '../pool/pool.js'
 import {
@@ -31,6 +28,7 @@ import {
 } from './connection-pool.js'
 import { Lease } from './lease.js'
 import { type RedisOptions as OptionsWithPool, optionsFromEnvironment, readClientOptions } from './options.js'
+import { refusal } from './refusals.js'
 import { Transaction } from './transaction.js'
 
 /** What replies become without a type mapping. */
@@ -147,7 +145,7 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
 
   /** Commands for one go: `multi().incr('a').incr('b').exec()`. */
   multi(): Transaction<[], RESP, TM> {
-    return new Transaction<[], RESP, TM>({ settings: this.#settings, leased: false, send: this.#execute })
+    return new Transaction<[], RESP, TM>({ settings: this.#settings, protocol: undefined, send: this.#execute })
   }
 
   /**
@@ -226,9 +224,4 @@ function open(first: unknown, second: unknown): View {
     signal: undefined,
     timeout: pool.options.commandTimeout,
   })
-}
-
-function refusal(args: readonly RedisArgument[]): ArgumentError {
-  const message = refusalOf(args) ?? 'this command needs a lease'
-  return new ArgumentError(message, { outcome: 'not-sent', command: wireNameOf(args) })
 }

@@ -12,7 +12,6 @@ import type {
 } from '../command/definitions.js'
 import { NO_KEY } from '../command/key-hash.js'
 import { wireNameOf } from '../command/names.js'
-import { refusalOf } from '../command/routing.js'
 import { Request } from '../connection/request.js'
 import type { Reply } from '../resp/types.js'
 import {
@@ -22,6 +21,7 @@ import {
   type PreparedCommand,
   prepareRaw,
 } from './command-set.js'
+import { refusal, rejectUnanswerable } from './refusals.js'
 
 /** Some commands of a transaction or pipeline failed; the others were applied. */
 export class MultiErrorReply extends RespoolError {
@@ -49,8 +49,8 @@ export class MultiErrorReply extends RespoolError {
 /** Where a transaction is sent. */
 export interface TransactionTarget {
   readonly settings: CommandSettings
-  /** Whether it is a connection held alone, which may be left changed. */
-  readonly leased: boolean
+  /** Of a connection held alone, which may be left changed; undefined for a shared one. */
+  readonly protocol: 2 | 3 | undefined
   send(first: Request): void
 }
 
@@ -120,9 +120,9 @@ export class Transaction<
   }
 
   #add(command: PreparedCommand): this {
-    if (command.route === 'session' && !this.#target.leased) {
-      throw new ArgumentError(refusalOf(command.args) ?? 'not on a shared connection', { outcome: 'not-sent' })
-    }
+    const { protocol } = this.#target
+    if (protocol !== undefined) rejectUnanswerable(command.args, protocol)
+    else if (command.route === 'session') throw refusal(command.args)
     this.#commands.push(command)
     return this
   }
@@ -158,7 +158,7 @@ export class Transaction<
     for (const { args, route } of commands) if (route === 'blocking') throw mayBlock(wireNameOf(args))
     const replies: Promise<unknown>[] = []
     let next: Request | undefined
-    for (const [index, command] of [...commands.entries()].reverse()) {
+    for (const command of commands.toReversed()) {
       // Other keys' commands elsewhere are not to follow this pipeline.
       const hash = command.hash === commands[0]?.hash ? command.hash : NO_KEY
       replies.unshift(

@@ -5,13 +5,11 @@ import type { Clock, Timer } from '../base/clock.js'
 import { setDeadline } from '../base/clock.js'
 import {
   type CloseReason,
-  CommandTimeoutError,
   ConnectionError,
   ConnectTimeoutError,
   ProtocolError,
   type ReplyError,
 } from '../base/errors.js'
-import { Ring } from '../base/ring.js'
 import { Decoder, type ReplyHandler } from '../resp/decoder.js'
 import { Encoder } from '../resp/encoder.js'
 import type { Reply, ReplyMapping } from '../resp/types.js'
@@ -20,6 +18,7 @@ import { type Handshake, type HandshakeResult, handshakeError } from './handshak
 import { confirmsSubscription } from './push.js'
 import { Request } from './request.js'
 import { RoundTrip } from './round-trip.js'
+import { Slots } from './slots.js'
 import type { Dialer, Transport, TransportEvents } from './transport.js'
 
 /** A socket that holds back more than this takes no new commands until it has drained. */
@@ -48,16 +47,13 @@ export class Connection implements ReplyHandler, TransportEvents {
   readonly #handshake: Handshake
   readonly #decoder: Decoder
   readonly #encoder = new Encoder()
-  readonly #slots = new Ring<Request>()
+  readonly #slots = new Slots()
   #connectDeadline: Timer | undefined
   #flushScheduled = false
-  /** Slots before this position were handed to the transport. */
-  #flushed = 0
   #saturated = false
-  #earliestDeadline = Number.POSITIVE_INFINITY
   #errorReplies = 0
-  /** Commands that will never be answered. */
-  #abandoned = 0
+  /** Replies to the handshake. */
+  #greeted = Number.POSITIVE_INFINITY
   #linger: Timer | undefined
   #isGone = false
 
@@ -80,16 +76,21 @@ export class Connection implements ReplyHandler, TransportEvents {
 
   /** Commands written or about to be, whose replies are owed. */
   get inFlight(): number {
-    return this.#slots.tail - this.#slots.head
+    return this.#slots.inFlight
   }
 
   get sent(): number {
-    return this.#slots.tail
+    return this.#slots.sent
   }
 
   /** Replies that came; less than what left the slots once the connection has ended. */
   get answered(): number {
-    return this.#slots.head - this.#abandoned
+    return this.#slots.answered
+  }
+
+  /** Whether it has ever answered more than the handshake. */
+  get hasServed(): boolean {
+    return this.answered > this.#greeted
   }
 
   get errorReplies(): number {
@@ -98,8 +99,7 @@ export class Connection implements ReplyHandler, TransportEvents {
 
   /** Whether the next reply is that of a blocking command, which may take its time. */
   get isBlocked(): boolean {
-    const oldest = this.#slots.peek()
-    return oldest !== undefined && oldest.blocksFor > 0
+    return this.#slots.isBlocked
   }
 
   /** Whether the socket still holds back what was written. */
@@ -109,15 +109,24 @@ export class Connection implements ReplyHandler, TransportEvents {
 
   /** Encodes the request and its followers, gives each a slot, and writes them at the end of this tick. */
   send(first: Request): void {
-    for (let request: Request | undefined = first; request !== undefined; request = request.next) {
-      this.#encoder.encode(request.args)
-      this.#slots.push(request)
-      request.state = 'sent'
-      if (request.deadline < this.#earliestDeadline) this.#earliestDeadline = request.deadline
+    try {
+      this.#encodeChain(first)
+    } catch (error) {
+      // Half a chain must never reach the server: a MULTI without its EXEC would swallow everybody's commands.
+      this.destroy('aborted', 'a command could not be encoded', error)
+      first.turnAway(error)
+      return
     }
     if (this.#flushScheduled) return
     this.#flushScheduled = true
     process.nextTick(flush, this)
+  }
+
+  #encodeChain(first: Request): void {
+    for (let request: Request | undefined = first; request !== undefined; request = request.next) {
+      this.#encoder.encode(request.args)
+      this.#slots.push(request)
+    }
   }
 
   /** Sends a request that does not count as use. */
@@ -129,11 +138,8 @@ export class Connection implements ReplyHandler, TransportEvents {
   }
 
   /** The requests that hold slots, oldest first, tombstones included. */
-  *slots(): Generator<Request> {
-    for (let position = this.#slots.head; position < this.#slots.tail; position++) {
-      const request = this.#slots.at(position)
-      if (request !== undefined) yield request
-    }
+  slots(): Iterable<Request> {
+    return this.#slots
   }
 
   /** Whether the oldest unanswered command waits longer than RFC 6298 expects. */
@@ -145,12 +151,12 @@ export class Connection implements ReplyHandler, TransportEvents {
   /** Judges deadlines and silence. Call it only after the event loop has polled its sockets. */
   check(now: number): void {
     if (this.state !== 'ready' && this.state !== 'draining') return
-    if (now >= this.#earliestDeadline) this.#expire(now)
+    this.#slots.expire(now)
     const oldest = this.roundTrip.oldest
     const allowed = this.#settings.socketTimeout
     if (oldest === undefined || allowed === 0) return
     const silence = now - Math.max(oldest, this.activeAt)
-    if (silence > allowed + (this.#slots.peek()?.blocksFor ?? 0)) {
+    if (silence > allowed + (this.#slots.oldest?.blocksFor ?? 0)) {
       this.destroy('stalled', `no byte came from ${this.address} for ${Math.round(silence)} ms while replies were owed`)
     }
   }
@@ -170,13 +176,10 @@ export class Connection implements ReplyHandler, TransportEvents {
     const details = cause === undefined ? {} : { cause }
     const error = typeof problem === 'string' ? new ConnectionError(problem, reason, this.address, details) : problem
     this.error = error
-    this.#abandoned = this.inFlight
-    for (let request = this.#slots.shift(); request !== undefined; request = this.#slots.shift()) {
-      if (request.state === 'settled') continue
-      const outcome = this.#slots.head > this.#flushed ? 'not-sent' : 'ambiguous'
-      const lost = { outcome, command: request.label, cause: error } as const
-      request.fail(new ConnectionError(`${request.label} got no reply: ${error.message}`, reason, this.address, lost))
-    }
+    this.#slots.abandon(({ label: command }, outcome) => {
+      const lost = { outcome, command, cause: error }
+      return new ConnectionError(`${command} got no reply: ${error.message}`, reason, this.address, lost)
+    })
     this.#owner.closed(error)
     this.#part(reason)
   }
@@ -193,11 +196,10 @@ export class Connection implements ReplyHandler, TransportEvents {
 
   flush(): void {
     this.#flushScheduled = false
-    if (this.state === 'closed') return
+    if (this.state === 'closed' || !this.#slots.flush()) return
     const now = this.#clock.now()
-    this.#flushed = this.#slots.tail
     this.usedAt = now
-    this.roundTrip.flushed(this.#flushed, now)
+    this.roundTrip.flushed(this.#slots.sent, now, !this.#slots.endsBlocked)
     const transport = this.#transport
     const several = this.#encoder.isSplit
     if (several) transport.cork()
@@ -230,10 +232,10 @@ export class Connection implements ReplyHandler, TransportEvents {
     if (this.isClosed) return
     const now = this.#clock.now()
     this.activeAt = now
-    const sample = this.roundTrip.answered(this.#slots.head, now)
+    const sample = this.roundTrip.answered(this.#slots.answered, now)
     if (sample >= 0) this.#owner.replied(sample)
     if (this.state === 'connecting') return
-    if (this.#slots.head === this.#slots.tail) this.#becomeIdle()
+    if (this.#slots.inFlight === 0) this.#becomeIdle()
     else this.#owner.room()
   }
 
@@ -262,26 +264,31 @@ export class Connection implements ReplyHandler, TransportEvents {
   // ReplyHandler
 
   onReply(value: Reply): void {
-    const request = this.#slots.shift()
+    const request = this.#slots.take()
     if (request === undefined) throw new ProtocolError('a reply came that no command asked for')
     request.succeed(value, this.protocol)
   }
 
   onErrorReply(error: ReplyError): void {
-    const request = this.#slots.shift()
-    if (request === undefined) throw error
+    const request = this.#slots.take()
+    if (request === undefined) {
+      // A server that is full says so before it was asked anything.
+      if (this.state !== 'connecting') throw error
+      this.#handshakeFailed(error)
+      return
+    }
     this.#errorReplies++
     request.fail(error.answering(request.label))
   }
 
   onPush(items: Reply[]): void {
-    const request = this.#slots.peek()
+    const request = this.#slots.oldest
     if (request !== undefined && confirmsSubscription(request.args, items)) this.onReply(items)
     else this.#owner.push(items)
   }
 
   replyMapping(): ReplyMapping | undefined {
-    return this.#slots.peek()?.mapping
+    return this.#slots.oldest?.mapping
   }
 
   // The rest
@@ -292,6 +299,7 @@ export class Connection implements ReplyHandler, TransportEvents {
 
   /** The server counts a connection until it has read its end, so the pool must count it as long. */
   #part(reason: CloseReason): void {
+    if (this.#isGone) return
     const isOver = reason === 'server-closed' || reason === 'network-error' || reason === 'connect-failed'
     if (isOver || reason === 'closed' || reason === 'destroyed') {
       this.forget()
@@ -304,21 +312,6 @@ export class Connection implements ReplyHandler, TransportEvents {
   #becomeIdle(): void {
     if (this.state === 'draining') this.drain()
     else this.#owner.answeredAll()
-  }
-
-  #expire(now: number): void {
-    let next = Number.POSITIVE_INFINITY
-    for (let position = this.#slots.head; position < this.#slots.tail; position++) {
-      const request = this.#slots.at(position)
-      if (request === undefined || request.state === 'settled') continue
-      if (request.deadline > now) {
-        next = Math.min(next, request.deadline)
-        continue
-      }
-      const outcome = position < this.#flushed ? 'ambiguous' : 'not-sent'
-      request.fail(new CommandTimeoutError(request.timeout, { outcome, command: request.label }))
-    }
-    this.#earliestDeadline = next
   }
 
   #shakeHands(): Promise<HandshakeResult> {
@@ -336,6 +329,7 @@ export class Connection implements ReplyHandler, TransportEvents {
     this.id = result.id
     this.protocol = result.protocol
     this.state = 'ready'
+    this.#greeted = this.answered
     this.#owner.ready()
   }
 

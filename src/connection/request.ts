@@ -1,5 +1,6 @@
 // Owns one command on its way: its arguments, its caller's promise and what became of it. Knows no socket.
 
+import { onAbort } from '../base/abort.js'
 import type { Argument } from '../resp/encoder.js'
 import type { Reply, ReplyMapping } from '../resp/types.js'
 
@@ -55,9 +56,7 @@ export class Request {
 
   /** Lets the signal settle the request from now on, with the signal's own reason. */
   arm(signal: AbortSignal): void {
-    const abort = (): void => this.fail(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
-    this.#disarm = () => signal.removeEventListener('abort', abort)
+    this.#disarm = onAbort(signal, () => this.fail(signal.reason))
   }
 
   disarm(): void {

@@ -12,6 +12,8 @@ interface Flush {
   /** Position one past the last command of the flush. */
   readonly end: number
   readonly at: number
+  /** Whether its reply time tells anything about the way to the server. */
+  readonly timed: boolean
 }
 
 /** Smoothed reply times of one connection, measured from a flush to the reply of its last command. */
@@ -37,8 +39,9 @@ export class RoundTrip {
     return Math.max(SHORTEST_TIMEOUT, this.#smoothed + 4 * this.#deviation)
   }
 
-  flushed(end: number, at: number): void {
-    this.#flushes.push({ end, at })
+  /** @param timed false when the last reply may be held back on purpose: a blocking command */
+  flushed(end: number, at: number, timed: boolean): void {
+    this.#flushes.push({ end, at, timed })
   }
 
   /** Takes every flush answered up to `head`; returns the newest reply time in ms, or -1 when none was completed. */
@@ -46,6 +49,7 @@ export class RoundTrip {
     let sample = -1
     for (let flush = this.#flushes.peek(); flush !== undefined && flush.end <= head; flush = this.#flushes.peek()) {
       this.#flushes.shift()
+      if (!flush.timed) continue
       sample = now - flush.at
       this.#take(sample)
     }

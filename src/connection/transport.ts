@@ -99,6 +99,8 @@ class SocketTransport implements Transport {
     this.#socket.on('error', (error) => {
       this.#error = error
     })
+    // Who has said goodbye answers nothing more, however much is still to be written.
+    this.#socket.once('end', () => this.#socket.destroy())
     this.#socket.once('close', () => events.closed(this.#error))
   }
 

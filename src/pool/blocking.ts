@@ -1,6 +1,7 @@
 // Owns blocking commands on a leased connection: giving up on one loses nothing that the server already popped.
 // https://redis.io/docs/latest/commands/client-unblock/
 
+import { onAbort } from '../base/abort.js'
 import { type Clock, setDeadline, type Timer } from '../base/clock.js'
 import { CommandTimeoutError, ReplyError } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
@@ -20,6 +21,9 @@ export interface BlockingHost {
   /** The entry must not change hands before `letGo` is called: a late UNBLOCK would hit its next holder. */
   hold(entry: Entry): void
   letGo(entry: Entry): void
+  isHeld(entry: Entry): boolean
+  /** Whether another connection than this one is there, may be made, or comes back by itself. */
+  canReach(entry: Entry): boolean
 }
 
 /**
@@ -32,19 +36,28 @@ export function sendBlocking(host: BlockingHost, entry: Entry, request: Request)
   let deadline: Timer | undefined
   let reason: { error: unknown } | undefined
   let unblocking: Timer | undefined
+  let stopListening: (() => void) | undefined
 
   const settle = (finish: () => void): void => {
     deadline?.cancel()
     unblocking?.cancel()
-    request.signal?.removeEventListener('abort', aborted)
+    stopListening?.()
     finish()
   }
-  const onWire = new Request(
-    request.args,
-    request.hash,
-    () => {},
-    (error) => settle(() => request.fail(reason !== undefined && isUnblocked(error) ? reason.error : error)),
-  )
+  const failed = (error: unknown): void => {
+    if (!isUnblocked(error)) settle(() => request.fail(error))
+    else if (reason !== undefined) settle(() => request.fail(reason?.error))
+    // Meant for the command before this one on the same lease. Nothing was popped, so it may be sent again.
+    else if (host.isHeld(entry) && !connection.isClosed) connection.send(onWire())
+    else settle(() => request.fail(error))
+  }
+  const onWire = (): Request => {
+    const copy = new Request(request.args, request.hash, () => {}, failed)
+    copy.mapping = request.mapping
+    copy.transform = (reply, protocol) => settle(() => request.succeed(reply, protocol))
+    copy.blocksFor = request.blocksFor
+    return copy
+  }
   const giveUp = (error: unknown): void => {
     if (reason !== undefined) return
     reason = { error }
@@ -52,19 +65,16 @@ export function sendBlocking(host: BlockingHost, entry: Entry, request: Request)
   }
   const aborted = (): void => giveUp(request.signal?.reason)
 
-  onWire.mapping = request.mapping
-  onWire.transform = (reply, protocol) => settle(() => request.succeed(reply, protocol))
-  onWire.blocksFor = request.blocksFor
   request.disarm()
   request.state = 'sent'
-  request.signal?.addEventListener('abort', aborted, { once: true })
-  if (request.timeout > 0 && Number.isFinite(request.blocksFor)) {
+  if (request.signal !== undefined) stopListening = onAbort(request.signal, aborted)
+  if (Number.isFinite(request.deadline)) {
     const { timeout, label: command } = request
-    deadline = setDeadline(clock, timeout + request.blocksFor, () =>
+    deadline = setDeadline(clock, request.deadline - clock.now(), () =>
       giveUp(new CommandTimeoutError(timeout, { command, outcome: 'rejected' })),
     )
   }
-  connection.send(onWire)
+  connection.send(onWire())
 }
 
 /** Asks until it is cancelled, which is when the blocking command has been answered or lost. */
@@ -72,16 +82,22 @@ function unblock(host: BlockingHost, entry: Entry, cause: unknown): Timer {
   const { connection } = entry
   let over = false
   let again: Timer | undefined
+  let asking: Request | undefined
   const grace = setDeadline(host.clock, GRACE, () => {
     connection.destroy('aborted', 'the server did not let go of a blocking command', cause)
   })
   const attempt = (): void => {
+    if (!host.canReach(entry)) {
+      connection.destroy('aborted', 'no other connection could tell the server to let go of a blocking command', cause)
+      return
+    }
     host.hold(entry)
     const done = (): void => {
       host.letGo(entry)
       if (!over) again = host.clock.setTimeout(attempt, AGAIN)
     }
-    host.execute(new Request(['CLIENT', 'UNBLOCK', String(connection.id), 'ERROR'], NO_KEY, done, done))
+    asking = new Request(['CLIENT', 'UNBLOCK', String(connection.id), 'ERROR'], NO_KEY, done, done)
+    host.execute(asking)
   }
   attempt()
   return {
@@ -89,6 +105,8 @@ function unblock(host: BlockingHost, entry: Entry, cause: unknown): Timer {
       over = true
       grace.cancel()
       again?.cancel()
+      // While it waits for a connection, it may be for this very one.
+      if (asking?.state === 'waiting') asking.fail(cause)
     },
   }
 }

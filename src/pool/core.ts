@@ -3,46 +3,19 @@
 
 import type { Clock } from '../base/clock.js'
 import { type CloseReason, ConnectionError } from '../base/errors.js'
-import type { Connection } from '../connection/connection.js'
-import type { ConnectionOwner } from '../connection/contract.js'
 import type { Request } from '../connection/request.js'
 import type { Reply } from '../resp/types.js'
 import { sendBlocking } from './blocking.js'
 import { type Borrower, CommandBorrower } from './borrower.js'
-import { Dispatch, type DispatchLimits } from './dispatch.js'
+import type { DispatchLimits, Phase, PoolDependencies } from './contract.js'
+import { Dispatch } from './dispatch.js'
+import { hungUp, reasonOf } from './endings.js'
 import { Keeper } from './keeper.js'
-import type { ResolvedPoolOptions } from './options.js'
-import { Entry, type Holder, type Place, Roster } from './roster.js'
-import { Counters, describeHolder, type HolderStats, type PoolStats } from './stats.js'
+import { Entry, type Holder, Roster } from './roster.js'
+import { Counters, describeHolder, type PoolStats } from './stats.js'
 import { isHopeless, Supply } from './supply.js'
 import type { Caller, Waiter } from './waiters.js'
 import { WaitingRoom } from './waiting-room.js'
-
-/** What a pool tells whoever made it. */
-export interface PoolEvents {
-  opened(connection: Connection): void
-  closed(connection: Connection, error: ConnectionError): void
-  connectFailed(error: ConnectionError): void
-  released(): void
-  leaked(holder: HolderStats): void
-  pushed(items: Reply[]): void
-}
-
-export interface PoolDependencies {
-  readonly address: string
-  /** What SELECT must go back to after a lease. */
-  readonly database: number
-  readonly connectTimeout: number
-  readonly settings: ResolvedPoolOptions
-  readonly connect: (owner: ConnectionOwner) => Connection
-  readonly clock: Clock
-  /** A number in [0, 1). */
-  readonly random: () => number
-  readonly events: PoolEvents
-}
-
-/** `closing`: nothing new is accepted, what was accepted goes on. */
-export type Phase = 'open' | 'closing' | 'closed'
 
 /** A connection ends up to this share of its lifetime early, so that a fleet does not reconnect at once. */
 const LIFETIME_JITTER = 0.1
@@ -76,7 +49,7 @@ export class PoolCore {
     this.limits = { maxConnections, minConnections, lanes: Math.min(lanes, maxConnections), pipelining }
     this.dispatch = new Dispatch(this.roster, this.limits, this)
     this.supply = new Supply(this.roster, clock, deps.random, settings, () => this.serve())
-    this.keeper = new Keeper(this.roster, clock, settings, this)
+    this.keeper = new Keeper(this.roster, clock, settings, this.limits, this)
     this.room = new WaitingRoom({
       clock,
       counters: this.counters,
@@ -84,7 +57,11 @@ export class PoolCore {
       connectTimeout: deps.connectTimeout,
       maxWaiting: settings.maxWaiting,
       waiting: () => this.dispatch.waiting,
-      canGrow: (alone) => this.roster.total < this.limits.maxConnections && (!alone || this.dispatch.canGrowForLease),
+      canGrow: (alone) => this.dispatch.canServeMore(alone),
+      emptied: () => {
+        // Whoever was served has been sent by then.
+        if (this.phase === 'closing') clock.afterPoll(() => this.#checkQuiet())
+      },
       waiters: () => this.dispatch.waiters(),
       stats,
       lastConnectError: () => this.supply.lastError,
@@ -103,7 +80,8 @@ export class PoolCore {
         if (signal.aborted) request.fail(signal.reason)
         else request.arm(signal)
       }
-      if (timeout > 0 && request.blocksFor === 0) request.deadline = this.clock.now() + timeout
+      // The time a command asks the server to block for comes on top; waiting for a connection does not.
+      if (timeout > 0) request.deadline = this.clock.now() + timeout + request.blocksFor
     }
     return first.state !== 'settled'
   }
@@ -192,6 +170,18 @@ export class PoolCore {
     this.#held.set(entry, (this.#held.get(entry) ?? 0) + 1)
   }
 
+  isHeld(entry: Entry): boolean {
+    return this.#held.has(entry)
+  }
+
+  canReach(entry: Entry): boolean {
+    if (this.roster.total < this.limits.maxConnections) return true
+    return this.roster.all().some((other) => {
+      if (other === entry || other.place === 'closing') return false
+      return other.place !== 'leased' || other.holder?.kind === 'command'
+    })
+  }
+
   letGo(entry: Entry): void {
     const left = (this.#held.get(entry) ?? 0) - 1
     if (left > 0) this.#held.set(entry, left)
@@ -217,6 +207,10 @@ export class PoolCore {
     for (const entry of this.dispatch.narrow()) this.dispatch.drain(entry)
   }
 
+  lasted(entry: Entry): void {
+    this.supply.proven(entry.connection.createdAt)
+  }
+
   leaked(holder: Holder): void {
     this.counters.leaksReported++
     this.#deps.events.leaked(describeHolder(holder, this.now()))
@@ -227,7 +221,6 @@ export class PoolCore {
   ready(entry: Entry): void {
     const now = this.now()
     const { maxLifetime } = this.#deps.settings
-    this.supply.succeeded()
     this.counters.opened++
     this.counters.connect.record(now - entry.connection.createdAt)
     if (maxLifetime > 0) entry.expiresAt = now + maxLifetime * (1 - LIFETIME_JITTER * this.#deps.random())
@@ -242,10 +235,11 @@ export class PoolCore {
 
   answeredAll(entry: Entry): void {
     const { place } = entry
+    this.#prove(entry)
     switch (place) {
       case 'shared':
         if (entry.backlog.length > 0) this.dispatch.sendBacklog(entry)
-        if (this.phase === 'closing') this.#checkQuiet()
+        this.#checkQuiet()
         return
       case 'late':
         this.dispatch.recover(entry)
@@ -258,6 +252,8 @@ export class PoolCore {
         this.#freeUnlessHeld(entry)
         return
       case 'idle':
+        this.#checkQuiet()
+        return
       case 'connecting':
       case 'closing':
         return
@@ -267,6 +263,9 @@ export class PoolCore {
   }
 
   roomFor(entry: Entry): void {
+    this.#prove(entry)
+    // What is still owed may stand behind a blocking command, which nobody watched.
+    if (!this.keeper.watching) this.keeper.watch()
     if (entry.place === 'late' && !entry.connection.isLate(this.now())) this.dispatch.recover(entry)
     else if (entry.backlog.length > 0) this.dispatch.sendBacklog(entry)
   }
@@ -281,7 +280,10 @@ export class PoolCore {
     // Before any listener runs: what it sends must not overtake what waited here.
     if (place === 'shared' || place === 'late' || place === 'draining') this.dispatch.lanesChanged(entry.backlog)
     if (place === 'connecting') this.#connectFailed(error)
-    else this.#deps.events.closed(connection, error)
+    else {
+      if (hungUp(connection, error, this.now())) this.supply.failed(error)
+      this.#deps.events.closed(connection, error)
+    }
     this.serve()
   }
 
@@ -307,6 +309,10 @@ export class PoolCore {
     this.#endIfUnwanted(entry)
     this.#deps.events.released()
     this.serve()
+  }
+
+  #prove(entry: Entry): void {
+    if (this.supply.failures > 0 && entry.connection.hasServed) this.supply.proven(entry.connection.createdAt)
   }
 
   #endHold(entry: Entry): void {
@@ -338,10 +344,4 @@ export class PoolCore {
     }
     for (const { item } of this.dispatch.takeCommands()) item.turnAway(unsent)
   }
-}
-
-/** What an end counts as. A dial that was never ready either failed or was given up by its own pool. */
-function reasonOf(place: Place, { reason }: ConnectionError): CloseReason | undefined {
-  if (place !== 'connecting' || reason === 'connect-failed') return reason
-  return reason === 'closed' || reason === 'destroyed' ? undefined : 'handshake-failed'
 }

@@ -3,30 +3,10 @@
 
 import type { Request } from '../connection/request.js'
 import type { Borrower } from './borrower.js'
+import type { DispatchHost, DispatchLimits } from './contract.js'
 import { Lanes } from './lanes.js'
 import type { Entry, Roster } from './roster.js'
 import { type Caller, type Waiter, Waiters } from './waiters.js'
-
-export interface DispatchLimits {
-  maxConnections: number
-  minConnections: number
-  lanes: number
-  readonly pipelining: number
-}
-
-export interface DispatchHost {
-  now(): number
-  /** Starts up to so many dials; fewer where the supply says so. */
-  dial(count: number): void
-  /** The borrower has the entry from now on. */
-  lend(entry: Entry, borrower: Borrower): void
-  /** Starts the wait of a command, or fails it and returns undefined when too many wait. */
-  wait(request: Request): Waiter<Request> | undefined
-  /** A command's wait ended well. */
-  waited(waiter: Waiter<Caller>): void
-  /** A lane has answered all it owed. */
-  drained(entry: Entry): void
-}
 
 export class Dispatch {
   readonly lanes: Lanes
@@ -60,9 +40,10 @@ export class Dispatch {
     return this.classic || maxConnections === 1 ? maxConnections : maxConnections - 1
   }
 
-  /** Whether a connection that is still to be made could serve one more borrower. */
-  get canGrowForLease(): boolean {
-    return this.#roster.count('leased') + this.leases.length < this.maxLeases
+  /** Whether one more caller could be served by what is idle or may still be made. */
+  canServeMore(alone: boolean): boolean {
+    if (alone && this.#roster.count('leased') + this.leases.length >= this.maxLeases) return false
+    return this.#roster.total < this.#limits.maxConnections || (!alone && this.#roster.count('idle') > 0)
   }
 
   /** Whether one more connection may be lent. */
@@ -99,7 +80,7 @@ export class Dispatch {
   /** Empties the queues of commands, in order of arrival. */
   takeCommands(): Waiter<Request>[] {
     const waiting = this.unrouted.takeAll()
-    for (const entry of this.#roster.all()) waiting.push(...entry.backlog.takeAll())
+    for (const entry of this.#roster.all()) for (const waiter of entry.backlog.takeAll()) waiting.push(waiter)
     return waiting.sort((a, b) => a.order - b.order)
   }
 
@@ -133,11 +114,14 @@ export class Dispatch {
   serve(): void {
     if (this.#serving) return
     this.#serving = true
-    while (this.#serveNext());
-    this.#openLanes()
-    this.#yieldLane()
-    this.#grow()
-    this.#serving = false
+    try {
+      while (this.#serveNext());
+      this.#openLanes()
+      this.#yieldLane()
+      this.#grow()
+    } finally {
+      this.#serving = false
+    }
   }
 
   /** Commands overlap, or wait behind a full lane: another lane is worth its connection. */
@@ -202,19 +186,22 @@ export class Dispatch {
   lanesChanged(lost?: Waiters<Request>): void {
     const waiting = this.takeCommands()
     if (lost !== undefined && lost.length > 0) {
-      waiting.push(...lost.takeAll())
+      for (const waiter of lost.takeAll()) waiting.push(waiter)
       waiting.sort((a, b) => a.order - b.order)
     }
     this.lanes.changed()
     // Opening further lanes is left to `serve`, which the caller calls next.
     const serving = this.#serving
     this.#serving = true
-    for (const waiter of waiting) {
-      const entry = this.lanes.route(waiter.item.hash)
-      if (entry !== undefined && this.#hasRoom(entry)) this.#sendWaiting(entry, waiter)
-      else this.#queue(entry, waiter)
+    try {
+      for (const waiter of waiting) {
+        const entry = this.lanes.route(waiter.item.hash)
+        if (entry !== undefined && this.#hasRoom(entry)) this.#sendWaiting(entry, waiter)
+        else this.#queue(entry, waiter)
+      }
+    } finally {
+      this.#serving = serving
     }
-    this.#serving = serving
   }
 
   #send(entry: Entry, request: Request): void {
@@ -324,10 +311,10 @@ export class Dispatch {
     if (count > 0) this.#host.dial(count)
   }
 
-  /** Connections that become free by themselves; a doomed one ends instead. */
+  /** Connections that are free or about to be; a doomed one ends instead, and a lane may drain for long. */
   #coming(): number {
     let coming = 0
-    for (const place of ['idle', 'connecting', 'draining'] as const) {
+    for (const place of ['idle', 'connecting'] as const) {
       for (const entry of this.#roster.at(place)) if (entry.doomed === undefined) coming++
     }
     return coming

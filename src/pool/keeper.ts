@@ -4,7 +4,7 @@
 import { type Clock, setDeadline, type Timer } from '../base/clock.js'
 import { NO_KEY } from '../command/key-hash.js'
 import { Request } from '../connection/request.js'
-import type { ResolvedPoolOptions } from './options.js'
+import type { PoolLimits, ResolvedPoolOptions } from './options.js'
 import type { Entry, Holder, Roster } from './roster.js'
 
 /** How often connections that owe replies are judged, in ms. */
@@ -14,12 +14,17 @@ const WATCH_INTERVAL = 5
 const SWEEP_LONGEST = 500
 const SWEEP_SHORTEST = 10
 
+/** A connection that lives for so long was not made in vain, in ms. */
+const LASTING = 1_000
+
 export interface KeeperHost {
   /** A shared connection turned late, or several did. */
   turnedLate(entries: readonly Entry[]): void
   /** It must not be used again once it is free. */
   doom(entry: Entry, reason: 'idle' | 'lifetime' | 'surplus'): void
   leaked(holder: Holder): void
+  /** A connection is there for so long that the server means it. */
+  lasted(entry: Entry): void
   /** Something may have become possible. */
   serve(): void
   /** Fewer lanes are needed than before. */
@@ -32,6 +37,7 @@ export class Keeper {
   readonly #roster: Roster
   readonly #clock: Clock
   readonly #settings: ResolvedPoolOptions
+  readonly #limits: PoolLimits
   readonly #host: KeeperHost
   #watch: Timer | undefined
   #sweep: Timer | undefined
@@ -39,7 +45,8 @@ export class Keeper {
   /** The server closes connections that are idle for so long, in ms; undefined until it was asked. */
   #serverTimeout: number | undefined
 
-  constructor(roster: Roster, clock: Clock, settings: ResolvedPoolOptions, host: KeeperHost) {
+  constructor(roster: Roster, clock: Clock, settings: ResolvedPoolOptions, limits: PoolLimits, host: KeeperHost) {
+    this.#limits = limits
     this.#roster = roster
     this.#clock = clock
     this.#settings = settings
@@ -121,6 +128,7 @@ export class Keeper {
     for (const entry of this.#roster.all()) {
       if (entry.place === 'connecting' || entry.place === 'closing') continue
       if (entry.connection.isBlocked) entry.connection.check(now)
+      if (now - entry.connection.createdAt > LASTING) this.#host.lasted(entry)
       if (now >= entry.expiresAt && entry.doomed === undefined) this.#host.doom(entry, 'lifetime')
       else if (this.#isUnused(entry, now)) this.#host.doom(entry, 'idle')
       else this.#ping(entry, now)
@@ -131,8 +139,8 @@ export class Keeper {
   }
 
   #isUnused(entry: Entry, now: number): boolean {
-    const { idleTimeout, minConnections } = this.#settings
-    if (idleTimeout === 0 || this.#roster.total <= minConnections) return false
+    const { idleTimeout } = this.#settings
+    if (idleTimeout === 0 || this.#roster.total <= this.#limits.minConnections) return false
     if (entry.place === 'idle') return now - entry.since > idleTimeout
     return entry.place === 'shared' && entry.connection.inFlight === 0 && now - entry.connection.usedAt > idleTimeout
   }

@@ -39,6 +39,11 @@ export class PoolLease {
     return this.#entry?.connection.id ?? 0
   }
 
+  /** The protocol that the connection speaks, as far as known. */
+  get protocol(): 2 | 3 {
+    return this.#entry?.connection.protocol ?? 3
+  }
+
   /** Sends on this connection alone. Fails the request when the lease was released or its connection lost. */
   send(first: Request): void {
     const entry = this.#entry
@@ -69,12 +74,14 @@ export class PoolLease {
     this.#entry = undefined
     const { connection } = entry
     const cleanup = this.#session.cleanup()
-    if (cleanup === undefined) {
+    const isParked = [...connection.slots()].some(({ blocksFor }) => blocksFor > 0)
+    if (cleanup === undefined || isParked) {
       connection.destroy('dirty', 'its last holder left the session changed')
       return
     }
-    const quiet = connection.inFlight === 0
-    for (const args of cleanup ?? []) {
+    // Only UNWATCH cannot fail: what comes behind a SELECT that is refused would run in the wrong database.
+    const quiet = connection.inFlight === 0 && cleanup.every(([name]) => name === 'UNWATCH')
+    for (const args of cleanup) {
       if (connection.isClosed) break
       connection.send(
         new Request(

@@ -12,7 +12,8 @@ export interface SupplySettings {
 }
 
 /**
- * While dials fail there is one prober at a time and a pause between two, so that a server that is down meets
+ * A server that accepts and hangs up fails like one that refuses: only an answer to a caller, or a second of life,
+ * ends a row of failures. While dials fail there is one prober at a time and a pause between two, so that a server that is down meets
  * no storm. The last error is kept: whoever waits in vain is told why.
  */
 export class Supply {
@@ -25,6 +26,7 @@ export class Supply {
   readonly #settings: SupplySettings
   readonly #retry: () => void
   #pause: Timer | undefined
+  #failedAt = Number.NEGATIVE_INFINITY
 
   constructor(roster: Roster, clock: Clock, random: () => number, settings: SupplySettings, retry: () => void) {
     this.#roster = roster
@@ -41,7 +43,9 @@ export class Supply {
     return Math.max(0, atOnce - this.#roster.count('connecting'))
   }
 
-  succeeded(): void {
+  /** A connection made at `madeAt` has answered a caller, or lasted: the server means it. */
+  proven(madeAt: number): void {
+    if (this.failures === 0 || madeAt < this.#failedAt) return
     this.failures = 0
     this.lastError = undefined
     this.stop()
@@ -50,6 +54,7 @@ export class Supply {
   failed(error: ConnectionError): void {
     this.failures++
     this.lastError = error
+    this.#failedAt = this.#clock.now()
     if (this.#pause !== undefined) return
     const { backoffMin, backoffMax } = this.#settings
     const delay = backoff(this.failures, backoffMin, backoffMax, this.#random())

@@ -1,5 +1,6 @@
 // Owns how a wait begins and how it ends in vain: bounds, deadlines and the error that explains itself. Knows no lanes.
 
+import { onAbort } from '../base/abort.js'
 import { type Clock, setDeadline, type Timer } from '../base/clock.js'
 import { CommandTimeoutError, type ConnectionError, PoolFullError } from '../base/errors.js'
 import type { Request } from '../connection/request.js'
@@ -16,6 +17,8 @@ export interface WaitingFacts {
   readonly maxWaiting: number
   /** How many wait now. */
   waiting(): number
+  /** The last who waited has left, served or not. */
+  emptied(): void
   /** All who wait, in any order. */
   waiters(): Iterable<Waiter<Caller>>
   /** Whether another connection may be made, for a caller who wants it alone or for all. */
@@ -27,6 +30,7 @@ export interface WaitingFacts {
 
 /** Deadlines closer together than this are judged together, in ms. */
 const GRAIN = 5
+const LONGEST_GRAIN = 30
 
 const NOT_SENT = { outcome: 'not-sent' } as const
 
@@ -34,6 +38,8 @@ const NOT_SENT = { outcome: 'not-sent' } as const
 export class WaitingRoom implements WaitKeeper {
   readonly #facts: WaitingFacts
   #arrivals = 0
+  /** Who was admitted and has not left. */
+  #present = 0
   #timer: Timer | undefined
   #timerAt = Number.POSITIVE_INFINITY
 
@@ -56,8 +62,7 @@ export class WaitingRoom implements WaitKeeper {
       waiter.leave()
       borrower.turnAway(signal.reason)
     }
-    signal.addEventListener('abort', aborted, { once: true })
-    waiter.onLeave = () => signal.removeEventListener('abort', aborted)
+    waiter.onLeave = onAbort(signal, aborted)
     return waiter
   }
 
@@ -67,7 +72,10 @@ export class WaitingRoom implements WaitKeeper {
   }
 
   left(): void {
-    if (this.#timer !== undefined && this.#facts.waiting() === 0) this.stop()
+    // Those on their way from one queue to another stand in none, so the queues cannot be asked.
+    if (--this.#present > 0) return
+    this.stop()
+    this.#facts.emptied()
   }
 
   stop(): void {
@@ -93,6 +101,7 @@ export class WaitingRoom implements WaitKeeper {
       return undefined
     }
     counters.waited++
+    this.#present++
     this.#watch(waiter.expiresAt, now)
     return waiter
   }
@@ -126,7 +135,9 @@ export class WaitingRoom implements WaitKeeper {
       waiter.leave()
       waiter.item.turnAway(error)
     }
-    if (Number.isFinite(next)) this.#watch(Math.max(next, now + GRAIN), now)
+    // A long queue is looked through less often.
+    const grain = Math.min(LONGEST_GRAIN, Math.max(GRAIN, this.#present / 2_000))
+    if (Number.isFinite(next)) this.#watch(Math.max(next, now + grain), now)
   }
 
   #exhausted(waiter: Waiter<Caller>, now: number, stats = this.#facts.stats()): ConnectionPoolTimeoutError {

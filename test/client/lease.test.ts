@@ -9,8 +9,8 @@ import {
   Lease,
   LeaseReleasedError,
   OptionError,
-  Redis,
   RESP_TYPES,
+  Redis,
 } from '../../src/index.js'
 import { liveSkip, RedisProcess } from '../support/redis-process.js'
 
@@ -182,7 +182,10 @@ describe('a lease', { skip: liveSkip }, () => {
     ]
     for (const [options, message] of bad) {
       await assert.rejects(redis.lease(options), (error) => error instanceof OptionError && message.test(error.message))
-      await assert.rejects(redis.lease(() => assert.fail('called'), options), OptionError)
+      await assert.rejects(
+        redis.lease(() => assert.fail('called'), options),
+        OptionError,
+      )
     }
     assert.equal(redis.pool.stats().connections.leased, 0)
   })

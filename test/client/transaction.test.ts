@@ -6,9 +6,9 @@ import {
   ArgumentError,
   ConnectionError,
   MultiErrorReply,
+  RESP_TYPES,
   Redis,
   ReplyError,
-  RESP_TYPES,
   WatchError,
 } from '../../src/index.js'
 import { FakeServer } from '../support/fake-server.js'
@@ -140,7 +140,10 @@ describe('a transaction', { skip: liveSkip }, () => {
     const call = redis.withAbortSignal(controller.signal).multi().incr('t:abort').incr('t:abort').exec()
     controller.abort(reason)
     await assert.rejects(call, (error) => error === reason)
-    await assert.rejects(redis.withAbortSignal(controller.signal).multi().incr('t:never').exec(), (error) => error === reason)
+    await assert.rejects(
+      redis.withAbortSignal(controller.signal).multi().incr('t:never').exec(),
+      (error) => error === reason,
+    )
     await assert.rejects(redis.withAbortSignal(controller.signal).multi().incr('t:never').execAsPipeline())
     assert.equal(await redis.get('t:never'), null)
   })
@@ -152,7 +155,11 @@ describe('a transaction', { skip: liveSkip }, () => {
         await connection.watch('t:balance')
         const balance = Number(await connection.get('t:balance'))
         if (interfere) await redis.set('t:balance', '99')
-        return connection.multi().set('t:balance', balance - 1).get('t:balance').exec()
+        return connection
+          .multi()
+          .set('t:balance', balance - 1)
+          .get('t:balance')
+          .exec()
       })
     assert.deepEqual(await spend(false), ['OK', '9'])
     await assert.rejects(spend(true), (error) => {

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { RedisClientType } from '@redis/client'
-import type { Lease, NoMapping, Redis, RESP_TYPES } from '../../src/index.js'
+import type { Lease, NoMapping, RESP_TYPES, Redis } from '../../src/index.js'
 
 type Node<RESP extends 2 | 3 = 3, MAPPING extends object = NoMapping> = RedisClientType<
   NoMapping,
@@ -60,7 +60,7 @@ describe('types', () => {
     holds<Equal<Redis['hGetAll'], Node['hGetAll']>>()
     holds<Equal<Redis['hSet'], Node['hSet']>>()
     holds<Equal<Redis['mGet'], Node['mGet']>>()
-    holds<Equal<Redis['xRead'], Node['get']>>()
+    holds<Equal<Redis['xRead'], Node['xRead']>>()
     holds<Equal<Redis['xReadGroup'], Node['xReadGroup']>>()
     holds<Equal<Redis['zRangeWithScores'], Node['zRangeWithScores']>>()
     holds<Equal<Redis['blPop'], Node['blPop']>>()
@@ -78,7 +78,7 @@ describe('types', () => {
     holds<Equal<Redis<3, Maps>['hGetAll'], Node<3, Maps>['hGetAll']>>()
     holds<Equal<Redis<2, Maps>['incr'], Node<2, Maps>['incr']>>()
     holds<Equal<Ours['bytes'], Theirs['bytes']>>()
-    holds<Equal<Ours['bytes'], string | null>>()
+    holds<Equal<Ours['bytes'], Buffer | null>>()
     holds<Equal<Ours['maps'], Theirs['maps']>>()
     holds<Equal<Equal<Redis['get'], Redis<3, Buffers>['get']>, false>>()
   })
@@ -112,4 +112,3 @@ describe('types', () => {
     for (const call of [...Object.values(ours), ...Object.values(theirs)]) assert.equal(typeof call, 'function')
   })
 })
-

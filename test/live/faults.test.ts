@@ -393,6 +393,13 @@ describe('a deadline', { skip: liveSkip }, () => {
     const short = await settle(redis.blPop('list', 0.2))
     assert.equal(short.error, undefined)
     assert.ok(short.took >= 190 && short.took < 500, `it took ${short.took} ms`)
+    // The wait for a connection counts, the time that the command asks for comes on top.
+    const held = await Promise.all([redis.lease(), redis.lease()])
+    const late = await settle(redis.blPop('list', 0.1))
+    assert.ok(late.error instanceof CommandTimeoutError, String(late.error))
+    assert.equal(late.error.outcome, 'not-sent')
+    assert.ok(late.took >= 299 && late.took < 300 + SLACK + NOISE, `it took ${late.took} ms`)
+    for (const lease of held) lease.release()
     const waiting = redis.blPop('list', 5)
     await sleep(50)
     await redis.rPush('list', 'element')

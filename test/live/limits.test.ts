@@ -146,7 +146,8 @@ describe('a pool that was closed', { skip: liveSkip }, () => {
   let server: RedisProcess
   let witness: Witness
   before(async () => {
-    server = await RedisProcess.start()
+    // The server looks more often whether a blocked client has waited enough.
+    server = await RedisProcess.start({ config: { hz: 100 } })
     witness = await Witness.connect(server.port)
   })
   after(async () => {
@@ -173,7 +174,7 @@ describe('a pool that was closed', { skip: liveSkip }, () => {
     await openUseClose(server.url, 0)
     await until('the server has no client left', async () => (await witness.clients()).length === 0)
     const descriptors = countDescriptors()
-    const leaks = leakCheck()
+    const leaks = leakCheck({ patience: 50 })
     for (let round = 1; round <= 100; round++) await openUseClose(server.url, round)
     await until('the server has no client left', async () => (await witness.clients()).length === 0, 1_000)
     await leaks.assertNone()

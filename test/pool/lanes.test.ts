@@ -27,6 +27,7 @@ const [even = '', odd = ''] = [0, 1].map((rest) => ['a', 'b', 'c', 'd', 'e', 'f'
 describe('lanes', () => {
   it('stay one while commands come one after the other', async () => {
     const world = new World()
+    await world.warm()
     for (let index = 0; index < 50; index++) {
       world.send('GET', `k${index}`)
       await world.run(3)

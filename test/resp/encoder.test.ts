@@ -173,12 +173,15 @@ describe('the encoder', () => {
         const command: unknown[] = ['SET', 'x'.repeat(size), bad]
         const encode: (args: never) => void = encoder.encode.bind(encoder)
         const untyped = (args: unknown): void => Reflect.apply(encode, undefined, [args])
-        assert.throws(() => untyped(command), (error) => {
-          assert.ok(error instanceof ArgumentError)
-          assert.equal(error.outcome, 'not-sent')
-          assert.ok(!error.message.includes('xx'), 'the error shows an argument')
-          return true
-        })
+        assert.throws(
+          () => untyped(command),
+          (error) => {
+            assert.ok(error instanceof ArgumentError)
+            assert.equal(error.outcome, 'not-sent')
+            assert.ok(!error.message.includes('xx'), 'the error shows an argument')
+            return true
+          },
+        )
         assert.equal(encoder.pending, naive(['PING']).length)
         encoder.encode(['ECHO', 'next'])
         assertSame(flushed(encoder), Buffer.concat([naive(['PING']), naive(['ECHO', 'next'])]), 'what stands around it')

@@ -1,0 +1,20 @@
+// Owns what the end of a connection means. Pure.
+
+import type { CloseReason, ConnectionError } from '../base/errors.js'
+import type { Connection } from '../connection/connection.js'
+import type { Place } from './roster.js'
+
+/** A connection younger than this that ends without having served anybody was never meant, in ms. */
+const PROOF = 1_000
+
+/** Whether the server accepted the connection only to end it. */
+export function hungUp(connection: Connection, { reason }: ConnectionError, now: number): boolean {
+  const isRemote = reason === 'server-closed' || reason === 'network-error' || reason === 'protocol-error'
+  return isRemote && !connection.hasServed && now - connection.createdAt < PROOF
+}
+
+/** What an end counts as. A dial that was never ready either failed or was given up by its own pool. */
+export function reasonOf(place: Place, { reason }: ConnectionError): CloseReason | undefined {
+  if (place !== 'connecting' || reason === 'connect-failed') return reason
+  return reason === 'closed' || reason === 'destroyed' ? undefined : 'handshake-failed'
+}

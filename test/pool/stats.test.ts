@@ -1,0 +1,86 @@
+// The snapshot: plain, consistent with itself and with what the server saw, through everything that may happen.
+
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { randomFrom, World } from '../support/pool-harness.js'
+
+describe('stats()', () => {
+  it('is plain JSON', async () => {
+    const world = new World({ name: 'main' })
+    await world.warm()
+    await world.leased({ label: 'x' })
+    const { stats } = world
+    assert.deepEqual(JSON.parse(JSON.stringify({ ...stats, lastConnectError: null })), {
+      ...stats,
+      lastConnectError: null,
+    })
+    assert.equal(stats.name, 'main')
+    assert.equal(stats.address, 'model:1')
+  })
+
+  it('tells who waits and for how long', async () => {
+    const world = new World({ maxConnections: 1 })
+    await world.leased()
+    world.lease()
+    await world.run(70)
+    world.send('GET', 'k')
+    const { waiting } = world.stats
+    assert.deepEqual(waiting, { total: 2, leases: 1, commands: 1, longest: 70 })
+  })
+
+  it('measures waits, use, replies and connecting in milliseconds', async () => {
+    const world = new World({ maxConnections: 1 })
+    world.server.dialDelay = 40
+    world.server.latency = 8
+    const loan = world.lease()
+    await world.run(100)
+    world.sendOn(loan, 'GET', 'k')
+    await world.run(30)
+    loan.release()
+    const { durations } = world.stats
+    assert.equal(durations.connect.count, 1)
+    const near = (found: number, wanted: number) => assert.ok(Math.abs(found - wanted) <= 1, `${found}, not ${wanted}`)
+    near(durations.connect.max, 56)
+    near(durations.wait.max, 56)
+    near(durations.use.max, 74)
+    near(durations.reply.p50, 8)
+  })
+
+  it('balances whatever happens: opened, closed, acquired, released, sent, answered', async () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const random = randomFrom(seed)
+      const pick = (count: number): number => Math.floor(random() * count)
+      const world = new World({ seed, maxConnections: 1 + pick(6), socketTimeout: 150, connectTimeout: 60, acquireTimeout: 120 })
+      const acts = [
+        () => world.send('INCR', `k${pick(9)}`),
+        () => world.send('INCR', `k${pick(9)}`),
+        () => world.sendWith({ timeout: 10 }, 'GET', `k${pick(9)}`),
+        () => world.send('BLPOP', 'q', '0.05'),
+        () => world.send('RPUSH', 'q', 'x'),
+        () => world.lease(),
+        () => world.loans.find(({ state }) => state === 'held')?.release(),
+        () => world.server.open[pick(6)]?.cut(pick(2) === 0 ? 'rst' : 'fin'),
+        () => world.server.open[pick(6)]?.hold(),
+        () => world.server.open[pick(6)]?.resume(),
+        () => {
+          world.server.welcome = (['accept', 'accept', 'refuse', 'silent'] as const)[pick(4)] ?? 'accept'
+        },
+        () => world.pool.retire(),
+      ]
+      for (let step = 0; step < 300; step++) {
+        acts[pick(acts.length)]?.()
+        if (pick(2) === 0) await world.run(pick(12))
+        else await world.settle()
+        world.assertBooks()
+      }
+      world.pool.destroy('destroyed')
+      await world.assertNothingLeft()
+      world.assertBooks()
+      const { sent, replies, errorReplies } = world.stats.counters
+      const lost = world.calls.filter(({ outcome }) => outcome === 'ambiguous').length
+      assert.ok(sent >= replies && replies >= errorReplies)
+      // Handshakes, pings and tombstones are sent as well, so this is a bound and no equation.
+      assert.ok(sent - replies <= lost + world.server.connections.length * 4 + 40, `${sent} sent, ${replies} answered`)
+    }
+  })
+})
