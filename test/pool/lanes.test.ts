@@ -22,7 +22,9 @@ async function twoLanes(options: ConstructorParameters<typeof World>[0] = {}) {
 }
 
 /** Two keys whose lanes differ while two are open. */
-const [even = '', odd = ''] = [0, 1].map((rest) => ['a', 'b', 'c', 'd', 'e', 'f'].find((key) => hashOf(key) % 2 === rest))
+const [even = '', odd = ''] = [0, 1].map((rest) =>
+  ['a', 'b', 'c', 'd', 'e', 'f'].find((key) => hashOf(key) % 2 === rest),
+)
 
 describe('lanes', () => {
   it('stay one while commands come one after the other', async () => {
@@ -109,7 +111,10 @@ describe('a late lane', () => {
     const from = world.server.applied.length
     const others = Array.from({ length: 20 }, (_, index) => world.send('TAG', `other${index}`, 'x'))
     await world.run(20)
-    assert.ok(others.every(({ state }) => state === 'answered'), 'one slow reply holds nobody else')
+    assert.ok(
+      others.every(({ state }) => state === 'answered'),
+      'one slow reply holds nobody else',
+    )
     assert.ok(world.server.applied.slice(from).every(({ connection }) => connection !== lane.id))
     assert.equal(slow.state, 'pending')
     assert.ok(world.server.dials.length <= 3, 'one connection takes over')

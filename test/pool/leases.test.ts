@@ -14,7 +14,10 @@ describe('leases', () => {
     const loans = Array.from({ length: 5 }, () => world.lease())
     const parked = world.send('BLPOP', 'nothing', '0')
     await world.run(20)
-    assert.deepEqual(loans.map(({ state }) => state), ['held', 'held', 'waiting', 'waiting', 'waiting'])
+    assert.deepEqual(
+      loans.map(({ state }) => state),
+      ['held', 'held', 'waiting', 'waiting', 'waiting'],
+    )
     const get = world.send('GET', 'k')
     await world.run(5)
     assert.deepEqual([get.state, parked.state], ['answered', 'pending'])
@@ -339,7 +342,7 @@ describe('a blocking command', () => {
   })
 
   it('ends by its own timeout plus commandTimeout when the server forgets it', async () => {
-    const world = new World({ maxConnections: 2 })
+    const world = new World({ maxConnections: 3 })
     await world.warm()
     const forgotten = world.sendWith({ timeout: 50 }, 'BLPOP', 'q', '0.2')
     world.server.later(6, () => world.server.open.at(-1)?.hold('replies'))
@@ -372,6 +375,9 @@ describe('a command on a lane', () => {
     assert.ok(timedOut.error instanceof CommandTimeoutError)
     assert.equal(timedOut.outcome, 'ambiguous')
     assert.equal(next.value, 'next')
-    assert.deepEqual([aborted, timedOut, next].map(({ settlements }) => settlements), [1, 1, 1])
+    assert.deepEqual(
+      [aborted, timedOut, next].map(({ settlements }) => settlements),
+      [1, 1, 1],
+    )
   })
 })

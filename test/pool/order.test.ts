@@ -12,13 +12,23 @@ import { type Call, type Loan, World } from '../support/pool-harness.js'
 const KEYS = ['a', 'b', 'c', 'd', 'e']
 
 type Step =
-  | { readonly kind: 'tag' | 'append' | 'incr'; readonly key: number; readonly count: number; readonly awaited: boolean }
+  | {
+      readonly kind: 'tag' | 'append' | 'incr'
+      readonly key: number
+      readonly count: number
+      readonly awaited: boolean
+    }
   | { readonly kind: 'echo' }
   | { readonly kind: 'abort'; readonly key: number }
   | { readonly kind: 'tick'; readonly ms: number }
   | { readonly kind: 'hold'; readonly which: number; readonly what: 'requests' | 'replies' }
   | { readonly kind: 'resume' | 'step' | 'fill' | 'drain'; readonly which: number }
-  | { readonly kind: 'cut'; readonly which: number; readonly how: 'rst' | 'fin'; readonly received: 'applied' | 'dropped' }
+  | {
+      readonly kind: 'cut'
+      readonly which: number
+      readonly how: 'rst' | 'fin'
+      readonly received: 'applied' | 'dropped'
+    }
   | { readonly kind: 'slow'; readonly which: number; readonly latency: number }
   | { readonly kind: 'lease' | 'release' | 'retire' }
   | { readonly kind: 'resize'; readonly to: number }
@@ -48,8 +58,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: tick },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('echo') }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('abort'), key }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('hold'), which, what: fc.constantFrom('requests', 'replies') }) },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom('resume', 'resume', 'step', 'step', 'step', 'fill', 'drain'), which }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant('hold'), which, what: fc.constantFrom('requests', 'replies') }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constantFrom('resume', 'resume', 'step', 'step', 'step', 'fill', 'drain'), which }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -83,7 +99,10 @@ const crowded: fc.Arbitrary<Program> = fc.record({
   steps: fc
     .array(
       fc.oneof(
-        { weight: 8, arbitrary: fc.record({ kind: fc.constant('tag'), key, count: fc.constantFrom(1, 2), awaited: NO }) },
+        {
+          weight: 8,
+          arbitrary: fc.record({ kind: fc.constant('tag'), key, count: fc.constantFrom(1, 2), awaited: NO }),
+        },
         { weight: 9, arbitrary: fc.record({ kind: fc.constant('step'), which: fc.nat(2) }) },
         { weight: 5, arbitrary: fc.record({ kind: fc.constant('tick'), ms: fc.constantFrom(1, 1, 2, 5) }) },
         { weight: 1, arbitrary: fc.record({ kind: fc.constant('resume'), which: fc.nat(2) }) },
@@ -186,18 +205,23 @@ class Run {
     const connection: ModelConnection | undefined = open[each.which % Math.max(1, open.length)]
     switch (each.kind) {
       case 'hold':
-        return connection?.hold(each.what)
+        connection?.hold(each.what)
+        return
       case 'resume':
-        return connection?.resume()
+        connection?.resume()
+        return
       case 'step':
-        return connection?.step()
+        connection?.step()
+        return
       case 'cut':
-        return connection?.cut(each.how, each.received)
+        connection?.cut(each.how, each.received)
+        return
       case 'fill':
         if (connection !== undefined) connection.pending = 2 ** 20
         return
       case 'drain':
-        return connection?.drain()
+        connection?.drain()
+        return
       case 'slow':
         if (connection !== undefined) connection.latency = each.latency
         return
@@ -239,12 +263,20 @@ class Run {
       const answered = calls.filter(({ state }) => state === 'answered')
       if (name.startsWith('incr:')) {
         const values = answered.map(({ value }) => Number(value))
-        assert.deepEqual(values, values.toSorted((a, b) => a - b), `INCR ${name} out of order`)
+        assert.deepEqual(
+          values,
+          values.toSorted((a, b) => a - b),
+          `INCR ${name} out of order`,
+        )
         assert.equal(new Set(values).size, values.length, `INCR ${name} answered twice with one number`)
         continue
       }
       const order = answered.map(({ args }) => at.get(args[2]) ?? -1)
-      assert.deepEqual(order, order.toSorted((a, b) => a - b), `${name} was applied out of order`)
+      assert.deepEqual(
+        order,
+        order.toSorted((a, b) => a - b),
+        `${name} was applied out of order`,
+      )
       assert.ok(!order.includes(-1), `an answered command of ${name} was never applied`)
     }
     for (const { args, state, value, outcome } of this.world.calls) {

@@ -50,7 +50,13 @@ describe('stats()', () => {
     for (let seed = 1; seed <= 12; seed++) {
       const random = randomFrom(seed)
       const pick = (count: number): number => Math.floor(random() * count)
-      const world = new World({ seed, maxConnections: 1 + pick(6), socketTimeout: 150, connectTimeout: 60, acquireTimeout: 120 })
+      const world = new World({
+        seed,
+        maxConnections: 1 + pick(6),
+        socketTimeout: 150,
+        connectTimeout: 60,
+        acquireTimeout: 120,
+      })
       const acts = [
         () => world.send('INCR', `k${pick(9)}`),
         () => world.send('INCR', `k${pick(9)}`),

@@ -132,7 +132,10 @@ describe('while dials fail', () => {
       assert.equal(call.state, 'answered')
     }
     await world.run(100)
-    assert.deepEqual(loans.map(({ state }) => state), ['failed', 'failed'])
+    assert.deepEqual(
+      loans.map(({ state }) => state),
+      ['failed', 'failed'],
+    )
   })
 
   it('a hopeless error fails everybody at once, and the next caller gets a fresh attempt', async () => {

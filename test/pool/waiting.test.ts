@@ -77,12 +77,19 @@ describe('who waits for a lease', () => {
     const world = new World({ maxConnections: 1 })
     const holder = await world.leased()
     const controller = new AbortController()
-    const [first, second, third] = [world.lease({ timeout: 30 }), world.lease({ signal: controller.signal }), world.lease()]
+    const [first, second, third] = [
+      world.lease({ timeout: 30 }),
+      world.lease({ signal: controller.signal }),
+      world.lease(),
+    ]
     await world.run(40)
     controller.abort(new Error('enough'))
     holder.release()
     await world.run(5)
-    assert.deepEqual([first, second, third].map(({ state }) => state), ['failed', 'failed', 'held'])
+    assert.deepEqual(
+      [first, second, third].map(({ state }) => state),
+      ['failed', 'failed', 'held'],
+    )
     assert.equal(String(second.error), 'Error: enough')
   })
 
@@ -91,7 +98,10 @@ describe('who waits for a lease', () => {
     await world.leased()
     const loans = [world.lease(), world.lease({ timeout: 123 }), world.lease({ timeout: 250 })]
     await world.run(600)
-    assert.deepEqual(loans.map(({ took }) => took), [500, 123, 250])
+    assert.deepEqual(
+      loans.map(({ took }) => took),
+      [500, 123, 250],
+    )
     for (const { error } of loans) assert.ok(error instanceof ConnectionPoolTimeoutError)
   })
 
@@ -118,7 +128,10 @@ describe('who waits for a lease', () => {
     await world.run(30)
     holder.release()
     await world.run(5)
-    assert.deepEqual(loans.map(({ state }) => state), ['failed', 'failed', 'held', 'waiting', 'waiting'])
+    assert.deepEqual(
+      loans.map(({ state }) => state),
+      ['failed', 'failed', 'held', 'waiting', 'waiting'],
+    )
     world.pool.destroy('destroyed')
     await world.assertNothingLeft()
     for (const signal of signals) assert.deepEqual(getEventListeners(signal, 'abort'), [])
@@ -155,8 +168,14 @@ describe('who waits with a command', () => {
     assert.ok(short.error instanceof CommandTimeoutError)
     assert.ok(long.error instanceof ConnectionPoolTimeoutError)
     assert.ok(none.error instanceof ConnectionPoolTimeoutError)
-    assert.deepEqual([short, long, none].map(({ took }) => took), [100, 300, 300])
-    assert.deepEqual([short, long, none].map(({ outcome }) => outcome), ['not-sent', 'not-sent', 'not-sent'])
+    assert.deepEqual(
+      [short, long, none].map(({ took }) => took),
+      [100, 300, 300],
+    )
+    assert.deepEqual(
+      [short, long, none].map(({ outcome }) => outcome),
+      ['not-sent', 'not-sent', 'not-sent'],
+    )
   })
 
   it('is watched like any other once it was sent', async () => {
@@ -195,7 +214,10 @@ describe('maxWaiting', () => {
     const tooMany = [world.send('GET', 'k'), world.lease()]
     await world.settle()
     for (const { error } of tooMany) assert.ok(error instanceof PoolFullError)
-    assert.deepEqual(tooMany.map(({ settledAt }) => settledAt), [world.clock.now(), world.clock.now()])
+    assert.deepEqual(
+      tooMany.map(({ settledAt }) => settledAt),
+      [world.clock.now(), world.clock.now()],
+    )
     assert.equal(world.stats.counters.turnedAway, 2)
     controller.abort()
     const again = world.send('GET', 'k')

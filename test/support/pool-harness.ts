@@ -336,7 +336,11 @@ export class World {
   async assertNothingLeft(): Promise<void> {
     await this.settle()
     assert.equal(this.poolTimers, 0, 'timers are left')
-    assert.deepEqual(this.server.open.map(({ id }) => id), [], 'transports are left')
+    assert.deepEqual(
+      this.server.open.map(({ id }) => id),
+      [],
+      'transports are left',
+    )
     const { connections, waiting, inFlight, state } = this.stats
     assert.deepEqual(
       { state, total: connections.total, waiting: waiting.total, inFlight },
