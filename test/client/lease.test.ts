@@ -200,8 +200,9 @@ describe('a lease', { skip: liveSkip }, () => {
 
   it('does not come back to life after its connection was lost', async () => {
     const lease = await redis.lease()
+    const gone = new Promise((resolve) => redis.once('close', resolve))
     await server.cli('CLIENT', 'KILL', 'ID', String(lease.connectionId))
-    await new Promise((resolve) => redis.once('close', resolve))
+    await gone
     await assert.rejects(lease.get('key'), (error) => {
       assert.ok(error instanceof ConnectionError)
       assert.deepEqual([error.outcome, error.command, error.reason], ['not-sent', 'GET', 'server-closed'])

@@ -333,8 +333,9 @@ describe('deadlines', () => {
     using redis = ending(open(server, { commandTimeout: 400, backoffMax: 40 }))
     await redis.set('key', 'value')
     server.refuse()
+    const gone = new Promise((resolve) => redis.once('close', resolve))
     for (const connection of server.open) connection.rst()
-    await new Promise((resolve) => redis.once('close', resolve))
+    await gone
     const failed = failureOf(redis.get('key'))
     await sleep(100)
     await server.listen()
@@ -379,7 +380,7 @@ describe('deadlines', () => {
 
 describe('a server that does not read', () => {
   it('gets a bounded amount at once; what waits is not in the socket, and all arrives in the end', async () => {
-    await using slow = await SlowReader.start({ paused: true })
+    await using slow = await SlowReader.start({})
     const redis = new Redis({ host: '127.0.0.1', port: slow.port, maxConnections: 1, socketTimeout: 0 })
     await redis.connect()
     slow.pause()
@@ -448,6 +449,7 @@ class SlowReader implements AsyncDisposable {
   readonly #server
   readonly #every: number
   #socket: Socket | undefined
+  readonly #sockets = new Set<Socket>()
 
   private constructor(every: number) {
     this.#every = every
@@ -475,12 +477,13 @@ class SlowReader implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#socket?.destroy()
+    for (const socket of this.#sockets) socket.destroy()
     await new Promise((resolve) => this.#server.close(resolve))
   }
 
   #accept(socket: Socket): void {
     this.#socket = socket
+    this.#sockets.add(socket)
     const reader = new WireReader()
     let large = 0
     socket.on('error', () => {})

@@ -283,7 +283,8 @@ describe('connections that are killed', { skip: liveSkip }, () => {
     }
     await load.stop()
     assert.ok(load.ok > 1_000, `${load.ok} calls`)
-    assert.ok(load.errors.length <= 15 * 33, `${load.errors.length} errors`)
+    // A caller may meet both lanes of a round after they were killed and before that is known.
+    assert.ok(load.errors.length <= 15 * 33 * 2, `${load.errors.length} errors`)
     for (const error of load.errors) {
       assert.ok(error instanceof ConnectionError, String(error))
       assert.equal(error.outcome, 'ambiguous')

@@ -19,7 +19,7 @@ type Step =
       readonly awaited: boolean
     }
   | { readonly kind: 'echo' }
-  | { readonly kind: 'abort'; readonly key: number }
+  | { readonly kind: 'abort' | 'chain'; readonly key: number }
   | { readonly kind: 'tick'; readonly ms: number }
   | { readonly kind: 'hold'; readonly which: number; readonly what: 'requests' | 'replies' }
   | { readonly kind: 'resume' | 'step' | 'fill' | 'drain'; readonly which: number }
@@ -57,7 +57,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 14, arbitrary: write },
   { weight: 6, arbitrary: tick },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('echo') }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('abort'), key }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('abort', 'chain', 'chain'), key }) },
   {
     weight: 3,
     arbitrary: fc.record({ kind: fc.constant('hold'), which, what: fc.constantFrom('requests', 'replies') }),
@@ -171,6 +171,16 @@ class Run {
       case 'echo':
         world.send('ECHO', this.#next())
         return
+      case 'chain': {
+        const name = `tag:${KEYS[each.key]}`
+        const calls = world.sendChain(
+          ['TAG', name, this.#next()],
+          ['TAG', name, this.#next()],
+          ['TAG', name, this.#next()],
+        )
+        for (const call of calls) this.#remember(name, call)
+        return
+      }
       case 'abort': {
         const controller = new AbortController()
         this.#write('tag', KEYS[each.key] ?? '', controller.signal)
@@ -248,10 +258,14 @@ class Run {
     const args = kind === 'incr' ? ['INCR', name] : [kind.toUpperCase(), name, this.#next()]
     const timeout = this.#program.commandTimeout
     const call = this.world.sendWith(signal === undefined ? { timeout } : { timeout, signal }, ...args)
+    this.#remember(name, call)
+    return call
+  }
+
+  #remember(name: string, call: Call): void {
     const sent = this.sent.get(name)
     if (sent === undefined) this.sent.set(name, [call])
     else sent.push(call)
-    return call
   }
 
   /** What was answered was applied in program order, and each answer belongs to its command. */

@@ -107,6 +107,27 @@ describe('while dials fail', () => {
     }
   })
 
+  it('a server that accepts and hangs up meets no storm either', async () => {
+    const world = new World({ minConnections: 2, maxConnections: 4 })
+    let hangsUp = true
+    world.on.opened = () => {
+      const newest = world.server.connections.at(-1)
+      if (hangsUp) world.server.later(1, () => newest?.cut('fin'))
+    }
+    world.pool.connect().catch(() => {})
+    await world.run(3_000)
+    const before = world.server.dials.length
+    await world.run(20_000)
+    const perSecond = (world.server.dials.length - before) / 20
+    assert.ok(perSecond <= 6, `${perSecond} dials a second`)
+    hangsUp = false
+    const call = world.send('GET', 'k')
+    await world.run(3_000)
+    assert.equal(call.state, 'answered')
+    assert.ok(world.stats.connections.total >= 2)
+    world.assertBooks()
+  })
+
   it('who waits in vain learns the last connect error as the cause', async () => {
     const world = new World({ acquireTimeout: 200 })
     world.server.welcome = 'refuse'
