@@ -129,6 +129,8 @@ export const contenders = [
     connect: (url, { connections = 10, waiting } = {}) =>
       connectRespool(url, {
         maxConnections: connections,
+        // A deadline for every command, as a service would have it; it is off by default.
+        commandTimeout: LONG,
         ...(waiting && { maxWaiting: waiting, acquireTimeout: LONG }),
       }),
   },
@@ -141,6 +143,8 @@ export const contenders = [
       connectRespool(url, {
         maxConnections: connections,
         pipelining: 1,
+        // A deadline for every command, as a service would have it; it is off by default.
+        commandTimeout: LONG,
         ...(waiting && { maxWaiting: waiting, acquireTimeout: LONG }),
       }),
   },
