@@ -140,7 +140,11 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
 
   /** Sends raw arguments and gives the raw reply. */
   sendCommand<T = unknown>(args: readonly RedisArgument[]): Promise<T> {
-    return this.#run(() => prepareRaw(args)) as Promise<T>
+    try {
+      return this.#send(prepareRaw(args)) as Promise<T>
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /** Commands for one go: `multi().incr('a').incr('b').exec()`. */
@@ -192,7 +196,11 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
 
   /** @internal */
   runCommand(command: BoundCommand, callArguments: readonly unknown[]): unknown {
-    return this.#run(() => command.prepare(callArguments, this.#settings.typeMapping))
+    try {
+      return this.#send(command.prepare(callArguments, this.#settings.typeMapping))
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   async #lease(options: LeaseOptions | undefined): Promise<Lease<RESP, TM>> {
@@ -201,15 +209,9 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
     return new Lease<RESP, TM>(lease, this.#settings)
   }
 
-  /** Not async: the caller gets the request's own promise, without two more around it. */
-  #run(prepare: () => PreparedCommand): Promise<unknown> {
-    let command: PreparedCommand
-    try {
-      command = prepare()
-      if (command.route === 'session') throw refusal(command.args)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+  /** Not async: the caller gets the request's own promise, without another one around it. */
+  #send(command: PreparedCommand): Promise<unknown> {
+    if (command.route === 'session') throw refusal(command.args)
     return promiseOf(command, this.#settings, this.#execute)
   }
 }

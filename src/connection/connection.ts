@@ -15,17 +15,21 @@ import { Encoder } from '../resp/encoder.js'
 import type { Reply, ReplyMapping } from '../resp/types.js'
 import type { ConnectionOwner, ConnectionSettings, ConnectionState } from './contract.js'
 import { type Handshake, type HandshakeResult, handshakeError } from './handshake.js'
+import { Parting } from './parting.js'
 import { confirmsSubscription } from './push.js'
 import { Request } from './request.js'
 import { RoundTrip } from './round-trip.js'
 import { Slots } from './slots.js'
 import type { Dialer, Transport, TransportEvents } from './transport.js'
 
+/**
+ * With no more than this in flight a command is written at once, so that the server starts while others are still being
+ * called; with more, one write a tick costs less. Measured at 10 callers: 1.4 times the throughput at the same CPU time.
+ */
+const EAGER = 8
+
 /** A socket that holds back more than this takes no new commands until it has drained. */
 const HIGH_WATER = 256 * 1024
-
-/** How long the server may take to close its side before the connection counts as gone all the same, in ms. */
-const LINGER = 250
 
 export class Connection implements ReplyHandler, TransportEvents {
   readonly address: string
@@ -48,14 +52,15 @@ export class Connection implements ReplyHandler, TransportEvents {
   readonly #decoder: Decoder
   readonly #encoder = new Encoder()
   readonly #slots = new Slots()
+  readonly #parting: Parting
   #connectDeadline: Timer | undefined
   #flushScheduled = false
   #saturated = false
+  /** Bytes that the transport held back when it was last looked at. */
+  #pending = 0
   #errorReplies = 0
   /** Replies to the handshake. */
   #greeted = Number.POSITIVE_INFINITY
-  #linger: Timer | undefined
-  #isGone = false
 
   constructor(dial: Dialer, handshake: Handshake, settings: ConnectionSettings, clock: Clock, owner: ConnectionOwner) {
     this.address = settings.address
@@ -72,6 +77,7 @@ export class Connection implements ReplyHandler, TransportEvents {
       this.destroy('connect-failed', new ConnectTimeoutError(message, 'connect-failed', this.address))
     })
     this.#transport = dial(this)
+    this.#parting = new Parting(this.#transport, clock, () => owner.gone())
   }
 
   /** Commands written or about to be, whose replies are owed. */
@@ -86,6 +92,11 @@ export class Connection implements ReplyHandler, TransportEvents {
   /** Replies that came; less than what left the slots once the connection has ended. */
   get answered(): number {
     return this.#slots.answered
+  }
+
+  /** Whether somebody still waits for a reply; tombstones are nobody's. */
+  get isAwaited(): boolean {
+    return this.#slots.isAwaited
   }
 
   /** Whether it has ever answered more than the handshake. */
@@ -107,7 +118,7 @@ export class Connection implements ReplyHandler, TransportEvents {
     return this.#saturated
   }
 
-  /** Encodes the request and its followers, gives each a slot, and writes them at the end of this tick. */
+  /** Encodes the request and its followers, gives each a slot, and writes them: at once, or at the end of this tick. */
   send(first: Request): void {
     try {
       this.#encodeChain(first)
@@ -118,6 +129,10 @@ export class Connection implements ReplyHandler, TransportEvents {
       return
     }
     if (this.#flushScheduled) return
+    if (this.#slots.inFlight <= EAGER) {
+      this.flush()
+      return
+    }
     this.#flushScheduled = true
     process.nextTick(flush, this)
   }
@@ -152,6 +167,9 @@ export class Connection implements ReplyHandler, TransportEvents {
   check(now: number): void {
     if (this.state !== 'ready' && this.state !== 'draining') return
     this.#slots.expire(now)
+    const pending = this.#transport.pending
+    if (pending < this.#pending) this.activeAt = now
+    this.#pending = pending
     const oldest = this.roundTrip.oldest
     const allowed = this.#settings.socketTimeout
     if (oldest === undefined || allowed === 0) return
@@ -181,17 +199,12 @@ export class Connection implements ReplyHandler, TransportEvents {
       return new ConnectionError(`${command} got no reply: ${error.message}`, reason, this.address, lost)
     })
     this.#owner.closed(error)
-    this.#part(reason)
+    this.#parting.begin(reason)
   }
 
   /** Stops waiting for the server to close its side. */
   forget(): void {
-    this.#linger?.cancel()
-    this.#linger = undefined
-    if (this.#isGone) return
-    this.#isGone = true
-    this.#transport.destroy()
-    this.#owner.gone()
+    this.#parting.end()
   }
 
   flush(): void {
@@ -295,18 +308,6 @@ export class Connection implements ReplyHandler, TransportEvents {
 
   get isClosed(): boolean {
     return this.state === 'closed'
-  }
-
-  /** The server counts a connection until it has read its end, so the pool must count it as long. */
-  #part(reason: CloseReason): void {
-    if (this.#isGone) return
-    const isOver = reason === 'server-closed' || reason === 'network-error' || reason === 'connect-failed'
-    if (isOver || reason === 'closed' || reason === 'destroyed') {
-      this.forget()
-      return
-    }
-    this.#linger = this.#clock.setTimeout(() => this.forget(), LINGER, true)
-    this.#transport.end()
   }
 
   #becomeIdle(): void {

@@ -41,6 +41,12 @@ export class Slots {
     return blocks(this.#ring.at(this.#ring.tail - 1))
   }
 
+  /** Whether anybody still waits for a reply. */
+  get isAwaited(): boolean {
+    for (const { state } of this) if (state !== 'settled') return true
+    return false
+  }
+
   get oldest(): Request | undefined {
     return this.#ring.peek()
   }

@@ -3,6 +3,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls'
 import { OptionError } from '../base/errors.js'
+import { Ring } from '../base/ring.js'
 
 /** What a transport tells its connection. After `closed` nothing else comes. */
 export interface TransportEvents {
@@ -88,14 +89,22 @@ function refused(events: TransportEvents, cause: unknown): Transport {
   }
 }
 
+/** Node tells only when a whole write is over: in pieces of this size a slow but steady upload shows that it moves. */
+const PIECE = 256 * 1024
+
 class SocketTransport implements Transport {
   readonly #socket: Socket
+  /** What waits for the piece before it. */
+  readonly #pieces = new Ring<Buffer>()
+  #waitingBytes = 0
   #error: Error | undefined
 
   constructor(target: DialTarget, events: TransportEvents) {
     this.#socket = openSocket(target, (chunk, length) => events.received(chunk, length))
     this.#socket.once(target.tls === undefined ? 'connect' : 'secureConnect', () => events.opened())
-    this.#socket.on('drain', () => events.drained())
+    this.#socket.on('drain', () => {
+      if (this.#pieces.length === 0) events.drained()
+    })
     this.#socket.on('error', (error) => {
       this.#error = error
     })
@@ -105,11 +114,18 @@ class SocketTransport implements Transport {
   }
 
   get pending(): number {
-    return this.#socket.writableLength
+    return this.#socket.writableLength + this.#waitingBytes
   }
 
   write(chunk: Buffer): void {
-    this.#socket.write(chunk)
+    if (this.#pieces.length === 0 && chunk.length <= PIECE) {
+      this.#socket.write(chunk)
+      return
+    }
+    const isMoving = this.#pieces.length > 0
+    for (let start = 0; start < chunk.length; start += PIECE) this.#pieces.push(chunk.subarray(start, start + PIECE))
+    this.#waitingBytes += chunk.length
+    if (!isMoving) this.#writePiece()
   }
 
   cork(): void {
@@ -124,6 +140,7 @@ class SocketTransport implements Transport {
     // Before there is a connection nobody could answer the goodbye.
     if (this.#socket.connecting) this.#socket.destroy()
     else this.#socket.end()
+    this.#forgetPieces()
   }
 
   destroy(): void {
@@ -131,6 +148,19 @@ class SocketTransport implements Transport {
     // An error may still be on its way from the kernel; without a listener it would end the process.
     this.#socket.on('error', () => {})
     this.#socket.destroy()
+    this.#forgetPieces()
+  }
+
+  #writePiece(): void {
+    const piece = this.#pieces.shift()
+    if (piece === undefined) return
+    this.#waitingBytes -= piece.length
+    this.#socket.write(piece, () => this.#writePiece())
+  }
+
+  #forgetPieces(): void {
+    while (this.#pieces.shift() !== undefined);
+    this.#waitingBytes = 0
   }
 }
 

@@ -113,8 +113,8 @@ export class PoolCore {
   /** Whether the last accepted command was answered and the last lease given back. */
   #checkQuiet(): void {
     if (this.phase !== 'closing' || this.dispatch.waiting > 0 || this.roster.count('leased') > 0) return
-    const owing = this.roster.all().some(({ place, connection }) => place !== 'connecting' && connection.inFlight > 0)
-    if (!owing) this.quiet?.()
+    const isAwaited = this.roster.all().some(({ place, connection }) => place !== 'connecting' && connection.isAwaited)
+    if (!isAwaited) this.quiet?.()
   }
 
   // What the policy asks for

@@ -407,3 +407,19 @@ describe('a deadline', { skip: liveSkip }, () => {
     assert.equal((await waiting)?.element, 'element')
   })
 })
+
+describe('a process that stops its own event loop', { skip: liveSkip }, () => {
+  it('finds no timeout in replies that arrived meanwhile', async () => {
+    await using server = await RedisProcess.start()
+    await using redis = await handle(server.url, { commandTimeout: 200, socketTimeout: 250 })
+    await redis.get('warm')
+    const replies = Promise.allSettled(Array.from({ length: 200 }, (_, index) => redis.get(`key:${index}`)))
+    // The commands are written by the end of this tick; the server answers while nobody here can look.
+    await new Promise<void>((resolve) => process.nextTick(resolve))
+    const end = performance.now() + 300
+    while (performance.now() < end);
+    const failed = (await replies).filter(({ status }) => status === 'rejected')
+    assert.deepEqual(failed, [])
+    assert.deepEqual(redis.pool.stats().counters.closed, {})
+  })
+})
