@@ -165,7 +165,7 @@ export class Connection implements ReplyHandler, TransportEvents {
 
   /** Judges deadlines and silence. Call it only after the event loop has polled its sockets. */
   check(now: number): void {
-    if (this.state !== 'ready' && this.state !== 'draining') return
+    if (this.state !== 'ready') return
     this.#slots.expire(now)
     const pending = this.#transport.pending
     if (pending < this.#pending) this.activeAt = now
@@ -177,12 +177,6 @@ export class Connection implements ReplyHandler, TransportEvents {
     if (silence > allowed + (this.#slots.oldest?.blocksFor ?? 0)) {
       this.destroy('stalled', `no byte came from ${this.address} for ${Math.round(silence)} ms while replies were owed`)
     }
-  }
-
-  /** Takes nothing new; closes when the last reply has come. */
-  drain(): void {
-    if (this.state === 'ready') this.state = 'draining'
-    if (this.state === 'draining' && this.inFlight === 0) this.destroy('closed', 'the connection was closed')
   }
 
   /** Ends now. What was handed to the socket is ambiguous, what was not is `not-sent`. */
@@ -248,7 +242,7 @@ export class Connection implements ReplyHandler, TransportEvents {
     const sample = this.roundTrip.answered(this.#slots.answered, now)
     if (sample >= 0) this.#owner.replied(sample)
     if (this.state === 'connecting') return
-    if (this.#slots.inFlight === 0) this.#becomeIdle()
+    if (this.#slots.inFlight === 0) this.#owner.answeredAll()
     else this.#owner.room()
   }
 
@@ -308,11 +302,6 @@ export class Connection implements ReplyHandler, TransportEvents {
 
   get isClosed(): boolean {
     return this.state === 'closed'
-  }
-
-  #becomeIdle(): void {
-    if (this.state === 'draining') this.drain()
-    else this.#owner.answeredAll()
   }
 
   #shakeHands(): Promise<HandshakeResult> {

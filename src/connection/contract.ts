@@ -3,8 +3,8 @@
 import type { ConnectionError } from '../base/errors.js'
 import type { Reply } from '../resp/types.js'
 
-/** Nothing leaves `closed`; `connecting` and `ready` may go there directly. */
-export type ConnectionState = 'connecting' | 'ready' | 'draining' | 'closed'
+/** Nothing leaves `closed`; `connecting` may go there directly. Whether it takes new work is for its owner to know. */
+export type ConnectionState = 'connecting' | 'ready' | 'closed'
 
 /** What a connection tells its owner. After `closed` only `gone` is told. */
 export interface ConnectionOwner {

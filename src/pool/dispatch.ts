@@ -119,6 +119,7 @@ export class Dispatch {
       this.#openLanes()
       this.#yieldLane()
       this.#grow()
+      this.lanes.sweep()
     } finally {
       this.#serving = false
     }

@@ -39,11 +39,6 @@ export class Lanes {
     return open[hash % open.length]
   }
 
-  /** Whether a key must wait for, or go to, this connection whatever its state. */
-  isPinned(hash: number, entry: Entry): boolean {
-    return this.#pins.get(hash)?.entry === entry
-  }
-
   /** Call it after a command was sent or put behind a lane: a pin must last until all of its key's are answered. */
   follow(hash: number, entry: Entry): void {
     if (this.#pins.size === 0) return
@@ -67,13 +62,9 @@ export class Lanes {
     }
   }
 
-  /** Forgets pins whose commands were answered. */
+  /** Forgets pins whose commands were answered, so that routing costs no look-up again. */
   sweep(): void {
     for (const hash of this.#pins.keys()) this.#pinned(hash)
-  }
-
-  get pinned(): number {
-    return this.#pins.size
   }
 
   #pinUnanswered(entry: Entry): void {
