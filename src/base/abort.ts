@@ -24,7 +24,6 @@ function tellAll(this: AbortSignal): void {
   const callbacks = waiting.get(this)
   if (callbacks === undefined) return
   this.removeEventListener('abort', tellAll)
-  const all = [...callbacks]
-  callbacks.clear()
-  for (const aborted of all) aborted()
+  // A call may be taken back by one that is made before it.
+  for (const aborted of [...callbacks]) if (callbacks.delete(aborted)) aborted()
 }

@@ -218,6 +218,12 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
 
 addCommands(Redis.prototype)
 
+// Not in the types, and not in the table of commands: who calls them all the same is told what to do instead.
+for (const name of ['WATCH', 'UNWATCH', 'SELECT', 'MONITOR', 'SUBSCRIBE']) {
+  const value = (): Promise<never> => Promise.reject(refusal([name]))
+  for (const method of [name, name.toLowerCase()]) Object.defineProperty(Redis.prototype, method, { value })
+}
+
 function open(first: unknown, second: unknown): View {
   const read = readClientOptions(isConnectionPool, first, second)
   const pool = read.shared ?? poolFrom(read)

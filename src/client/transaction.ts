@@ -23,7 +23,7 @@ import {
 } from './command-set.js'
 import { refusal, rejectUnanswerable } from './refusals.js'
 
-/** Some commands of a transaction or pipeline failed; the others were applied. */
+/** Some commands of a transaction or pipeline failed; the others were applied. Each reply is known, so there is no outcome. */
 export class MultiErrorReply extends RespoolError {
   override readonly code = 'ERR_MULTI'
   /** All replies in order; those that failed are errors. */
@@ -33,9 +33,10 @@ export class MultiErrorReply extends RespoolError {
 
   constructor(replies: readonly unknown[]) {
     const failed = replies.flatMap((reply, index) => (reply instanceof Error ? [index] : []))
-    super(`${failed.length} of ${replies.length} commands failed, see replies and errorIndexes`, {
-      cause: replies[failed[0] ?? 0],
-      outcome: 'ambiguous',
+    const cause = replies[failed[0] ?? 0]
+    const first = cause instanceof Error ? cause.message : String(cause)
+    super(`${failed.length} of ${replies.length} commands failed, see replies and errorIndexes; the first: ${first}`, {
+      cause,
     })
     this.replies = replies
     this.errorIndexes = failed

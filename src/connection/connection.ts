@@ -129,7 +129,7 @@ export class Connection implements ReplyHandler, TransportEvents {
       return
     }
     if (this.#flushScheduled) return
-    if (this.#slots.inFlight <= EAGER) {
+    if (this.#slots.inFlight <= EAGER && this.#transport.pending === 0) {
       this.flush()
       return
     }

@@ -53,7 +53,8 @@ export class Slots {
 
   push(request: Request): void {
     this.#ring.push(request)
-    request.state = 'sent'
+    // A tombstone from the start stays one: its caller gave up while it waited.
+    if (request.state === 'waiting') request.state = 'sent'
     if (request.deadline < this.#earliestDeadline) this.#earliestDeadline = request.deadline
   }
 

@@ -97,9 +97,11 @@ class SocketTransport implements Transport {
   /** What waits for the piece before it. */
   readonly #pieces = new Ring<Buffer>()
   #waitingBytes = 0
+  readonly #events: TransportEvents
   #error: Error | undefined
 
   constructor(target: DialTarget, events: TransportEvents) {
+    this.#events = events
     this.#socket = openSocket(target, (chunk, length) => events.received(chunk, length))
     this.#socket.once(target.tls === undefined ? 'connect' : 'secureConnect', () => events.opened())
     this.#socket.on('drain', () => {
@@ -153,9 +155,16 @@ class SocketTransport implements Transport {
 
   #writePiece(): void {
     const piece = this.#pieces.shift()
-    if (piece === undefined) return
+    if (piece === undefined) {
+      // The socket said 'drain' before it called back, when there were pieces left; after a small last one it says nothing.
+      this.#events.drained()
+      return
+    }
     this.#waitingBytes -= piece.length
-    this.#socket.write(piece, () => this.#writePiece())
+    this.#socket.write(piece, (error) => {
+      // After an error 'close' follows, and nobody must take the socket for drained until then.
+      if (!error) this.#writePiece()
+    })
   }
 
   #forgetPieces(): void {

@@ -75,6 +75,8 @@ export function sendBlocking(host: BlockingHost, entry: Entry, request: Request)
     )
   }
   connection.send(onWire())
+  // Granted by a listener of this very signal, it is told of no abort any more.
+  if (request.signal?.aborted) aborted()
 }
 
 /** Asks until it is cancelled, which is when the blocking command has been answered or lost. */

@@ -186,7 +186,7 @@ export class PoolCore {
     const left = (this.#held.get(entry) ?? 0) - 1
     if (left > 0) this.#held.set(entry, left)
     else this.#held.delete(entry)
-    if (left <= 0 && entry.connection.inFlight === 0) this.#freeUnlessHeld(entry)
+    if (left <= 0 && !entry.connection.isClosed && entry.connection.inFlight === 0) this.#freeUnlessHeld(entry)
   }
 
   /** The holder is done; `quiet` says that nothing it sent is unanswered. */

@@ -236,7 +236,8 @@ export class Dispatch {
 
   #canTake(entry: Entry): boolean {
     const { connection, place } = entry
-    return place !== 'draining' && !connection.saturated && connection.inFlight < this.#limits.pipelining
+    const isOpen = place !== 'draining' && !connection.isClosed
+    return isOpen && !connection.saturated && connection.inFlight < this.#limits.pipelining
   }
 
   /** First come, first served, as far as what each waits for is there. */

@@ -33,10 +33,10 @@ export class ConnectionPoolTimeoutError extends RespoolError {
   readonly timeout: number
   /** The wait that was had, in milliseconds. */
   readonly waited: number
-  /** The pool at this moment. */
-  readonly stats: PoolStats
-  /** Who holds the connections, longest first. */
-  readonly holders: readonly HolderStats[]
+  /** The pool at this moment. Not enumerable: printed in full it would bury the message. */
+  declare readonly stats: PoolStats
+  /** Who holds the connections, longest first. Not enumerable either. */
+  declare readonly holders: readonly HolderStats[]
   readonly verdict: Verdict
   /** How late the event loop ran while this caller waited, in milliseconds. */
   readonly loopDelay: number
@@ -47,8 +47,8 @@ export class ConnectionPoolTimeoutError extends RespoolError {
     super(describe(facts, verdict), cause === undefined ? { outcome: 'not-sent' } : { outcome: 'not-sent', cause })
     this.timeout = facts.timeout
     this.waited = facts.waited
-    this.stats = facts.stats
-    this.holders = facts.stats.holders
+    Object.defineProperty(this, 'stats', { value: facts.stats })
+    Object.defineProperty(this, 'holders', { value: facts.stats.holders })
     this.verdict = verdict
     this.loopDelay = facts.loopDelay
   }
@@ -81,7 +81,7 @@ export function judge(facts: ExhaustionFacts): Verdict {
     return { cause: 'slow-server', because: `${stats.address} owes replies on every shared connection` }
   }
   const tooLong = Math.max(LEAK_FLOOR, 2 * facts.waited)
-  const suspects = holders.filter((holder) => holder.kind === 'lease' && holder.heldFor > tooLong)
+  const suspects = holders.filter(({ kind, heldFor, reported }) => kind === 'lease' && (reported || heldFor > tooLong))
   if (suspects.length > 0 && suspects.length * 2 >= holders.length) {
     const oldest = suspects[0]?.heldFor ?? 0
     return {

@@ -11,6 +11,8 @@ export interface HolderStats {
   readonly kind: Holder['kind']
   /** Milliseconds. */
   readonly heldFor: number
+  /** Whether it was reported as a leak, being held for longer than `leakThreshold`. */
+  readonly reported: boolean
   /** Where it was borrowed; present with `leakTracking`. */
   readonly stack?: string
 }
@@ -116,6 +118,6 @@ export function holdersOf(leased: readonly Entry[], now: number): HolderStats[] 
 }
 
 export function describeHolder(holder: Holder, now: number): HolderStats {
-  const stats = { label: holder.label, kind: holder.kind, heldFor: now - holder.since }
+  const stats = { label: holder.label, kind: holder.kind, heldFor: now - holder.since, reported: holder.reported }
   return holder.stack === undefined ? stats : { ...stats, stack: holder.stack }
 }

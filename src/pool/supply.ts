@@ -75,7 +75,7 @@ const REFUSALS: ReadonlySet<string> = new Set(['WRONGPASS', 'NOAUTH', 'NOPERM', 
 /** Whether waiting and dialing again would not help: a login, an option or a certificate is wrong. */
 export function isHopeless(error: ConnectionError): boolean {
   const { cause } = error
-  if (cause instanceof ReplyError) return REFUSALS.has(cause.kind)
+  if (cause instanceof ReplyError) return REFUSALS.has(cause.kind) || /DB index/i.test(cause.message)
   if (cause instanceof OptionError) return true
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
   return /CERT|SELF_SIGNED|UNABLE_TO_/.test(code)

@@ -27,6 +27,26 @@ describe('a handle', { skip: liveSkip }, () => {
     await server.stop()
   })
 
+  it('says what to do instead of what concerns one connection, in untyped code too', async () => {
+    for (const name of ['watch', 'WATCH', 'unwatch', 'select', 'monitor', 'subscribe']) {
+      const method: unknown = Reflect.get(redis, name)
+      assert.ok(typeof method === 'function', name)
+      await assert.rejects(Promise.resolve(method.call(redis, 'argument')), {
+        code: 'ERR_ARGUMENT',
+        outcome: 'not-sent',
+        message: new RegExp(`^${name.toUpperCase()} concerns one connection`),
+      })
+    }
+  })
+
+  it('fails at once when its database does not exist', async () => {
+    const lost = new Redis(server.url, { database: 99 })
+    const started = performance.now()
+    await assert.rejects(lost.get('key'), { name: 'ConnectionError', message: /DB index is out of range/ })
+    assert.ok(performance.now() - started < 1_000)
+    lost.destroy()
+  })
+
   it('has every command under both its names', async () => {
     assert.equal(await redis.SET('r:a', 'x'), 'OK')
     assert.equal(await redis.get('r:a'), 'x')

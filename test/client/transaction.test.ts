@@ -78,6 +78,8 @@ describe('a transaction', { skip: liveSkip }, () => {
         assert.ok(error.replies[1] instanceof ReplyError && error.replies[3] instanceof ReplyError)
         assert.equal(error.replies[3].kind, 'WRONGTYPE')
         assert.equal(error.cause, error.replies[1])
+        assert.equal(error.outcome, undefined, 'what became of each command is known')
+        assert.match(error.message, /^2 of 4 commands failed.*not an integer/)
         return true
       })
     }

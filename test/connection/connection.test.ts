@@ -286,6 +286,17 @@ describe('silence', () => {
   })
 
   // Until a transport can tell that the kernel goes on taking bytes of one large write.
+  it('goes on with small commands behind large values', async () => {
+    await using slow = await SlowReader.start({})
+    using redis = ending(new Redis({ host: '127.0.0.1', port: slow.port, maxConnections: 1, acquireTimeout: 2_000 }))
+    for (const size of [300_000, 524_289, 600_000, 5_000_000]) {
+      const large = redis.set('large', Buffer.alloc(size))
+      assert.equal(await redis.set('small', 'behind it'), 'OK')
+      assert.equal(await large, 'OK')
+      assert.equal(await redis.set('small', 'after it'), 'OK')
+    }
+  })
+
   it('is no silence while a large value drips out', async () => {
     // What the kernel has taken is out of sight: the timeout leaves time for the server to read that much.
     await using slow = await SlowReader.start({ every: 4 })

@@ -11,6 +11,19 @@ function errorOf(failed: Call | Loan): ConnectionPoolTimeoutError {
 }
 
 describe('the verdict of an exhausted pool', () => {
+  it('is a leak when one was reported, however short the waits', async () => {
+    const world = new World({ maxConnections: 2, acquireTimeout: 300, leakThreshold: 200 })
+    await world.warm()
+    await world.leased({ label: 'forgot' })
+    await world.run(600)
+    const loan = world.lease()
+    await world.run(350)
+    const error = errorOf(loan)
+    assert.equal(error.verdict.cause, 'leak', error.message)
+    assert.ok(error.holders[0]?.reported)
+    assert.ok(!Object.keys(error).includes('stats'), 'printed, it would bury the message')
+  })
+
   it('is a leak when leases are held much longer than this caller waited', async () => {
     const world = new World({ maxConnections: 3, acquireTimeout: 200, leakTracking: true })
     await world.leased({ label: 'nightly report' })
