@@ -165,6 +165,19 @@ describe('blocking commands on a real server', { skip: liveSkip }, () => {
     await redis.close()
   })
 
+  it('hear the abort by whose listener they were granted their connection', async () => {
+    const redis = new Redis(server.url, { maxConnections: 2 })
+    const lease = await redis.lease()
+    const stop = new AbortController()
+    stop.signal.addEventListener('abort', () => lease.release())
+    const parked = redis.withAbortSignal(stop.signal).blPop('nothing', 0)
+    await until('it waits', () => redis.pool.stats().waiting.leases === 1)
+    stop.abort()
+    await assert.rejects(parked, { name: 'AbortError' })
+    await settlesDown(redis, witness)
+    await redis.close()
+  })
+
   it('lose no entry of a stream when XREAD BLOCK is aborted 200 times', async (t) => {
     const redis = new Redis(server.url, { maxConnections: 4 })
     const random = seeded(5)
