@@ -74,10 +74,7 @@ describe('a pool on a real server', { skip: liveSkip }, () => {
       assert.ok(tally.kills > 5 && opened > tally.kills / 2, `${tally.kills} kills, ${opened} opened`)
       assert.ok(census.looks > 200, `${census.looks} looks`)
       assert.ok(tally.done > 100, `${tally.done} operations`)
-      assert.deepEqual(
-        dialErrors.filter((error) => !KILLED_EARLY.test(String(error))).map(String),
-        [],
-      )
+      assert.deepEqual(dialErrors.filter((error) => !KILLED_EARLY.test(String(error))).map(String), [])
     })
   }
 
