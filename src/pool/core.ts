@@ -56,7 +56,6 @@ export class PoolCore {
       acquireTimeout: settings.acquireTimeout,
       connectTimeout: deps.connectTimeout,
       maxWaiting: settings.maxWaiting,
-      waiting: () => this.dispatch.waiting,
       canGrow: (alone) => this.dispatch.canServeMore(alone),
       emptied: () => {
         // Whoever was served has been sent by then.

@@ -15,8 +15,6 @@ export interface WaitingFacts {
   readonly acquireTimeout: number
   readonly connectTimeout: number
   readonly maxWaiting: number
-  /** How many wait now. */
-  waiting(): number
   /** The last who waited has left, served or not. */
   emptied(): void
   /** All who wait, in any order. */
@@ -94,7 +92,7 @@ export class WaitingRoom implements WaitKeeper {
       item.turnAway(this.#exhausted(waiter, now))
       return undefined
     }
-    if (this.#facts.waiting() >= maxWaiting) {
+    if (this.#present >= maxWaiting) {
       counters.turnedAway++
       const message = `${item.label} was turned away: ${maxWaiting} callers wait already (maxWaiting)`
       item.turnAway(new PoolFullError(message, NOT_SENT))
