@@ -4,7 +4,7 @@ import type { Outcome } from '../../src/index.js'
 
 export type Kind = 'echo' | 'get' | 'set' | 'push' | 'incr' | 'transaction'
 
-/** One call. What it wrote or echoed is `valueOf` it, which no other call of this history has. */
+/** One call. What it wrote or echoed is `uniqueValue` it, which no other call of this history has. */
 export interface Entry {
   /** The place among all calls, from 1. */
   readonly id: number
@@ -23,7 +23,7 @@ export interface Entry {
 }
 
 /** Names the key, so that a value read under another one is told at once. */
-export function valueOf({ key, id }: Pick<Entry, 'key' | 'id'>): string {
+export function uniqueValue({ key, id }: Pick<Entry, 'key' | 'id'>): string {
   return `${key}=${id}`
 }
 
@@ -86,7 +86,7 @@ export class History {
       return true
     }
     try {
-      return call(valueOf(entry)).then(won, lost)
+      return call(uniqueValue(entry)).then(won, lost)
     } catch (error) {
       return Promise.resolve(lost(error))
     }
