@@ -100,10 +100,10 @@ function checkValue(key: string, entries: readonly Entry[], last: string | null,
 function checkRead(entry: Entry, writes: ReadonlyMap<number, Entry>, known: number, found: Tally): void {
   const { key, id } = typeof entry.reply === 'string' ? writerOf(entry.reply) : { key: '', id: -1 }
   const writer = writes.get(id)
-  if (key !== entry.key || (id !== 0 && writer === undefined)) return crossed(entry, found)
-  if (writer !== undefined && wasRefused(writer)) return refused(writer, found)
+  if (key !== entry.key || (id !== 0 && writer === undefined)) crossed(entry, found)
+  else if (writer !== undefined && wasRefused(writer)) refused(writer, found)
   // What is ambiguous may take effect at any later time, and then hides what was acknowledged since.
-  if (id < known && (writer === undefined || writer.state === 'ok')) {
+  else if (id < known && (writer === undefined || writer.state === 'ok')) {
     found.add('disordered', `${nameOf(entry)} read the value of call ${id}, although call ${known} was acknowledged`)
   }
 }
