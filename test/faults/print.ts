@@ -4,10 +4,11 @@ import { number, paint, type Screen, wrap } from '../../src/tools/terminal.js'
 import { p99 } from './recovery.js'
 import { type Check, passes } from './row.js'
 import { isGreen, type Result } from './runner.js'
-import { VERDICT_WORDS, VERDICTS, type Verdict } from './verdict.js'
+import { isClean, VERDICT_WORDS, VERDICTS, type Verdict } from './verdict.js'
 
 /** Below this the columns do not fit, and the figures stand under their row. */
 const WIDE = 80
+const GLUE = '\u00A0'
 const INDENT = ' '.repeat(5)
 const COLUMNS = [
   ['operations', 11],
@@ -28,11 +29,14 @@ export function resultLines(screen: Screen, result: Result): string[] {
   const figures = figuresOf(result)
   const lines = screen.columns < WIDE ? narrowHead(screen, result, figures) : wideHead(screen, result, figures)
   const flow = (text: string, style: 'dim' | 'red' = 'dim') => {
-    lines.push(...wrap(text, screen.columns - INDENT.length).map((line) => INDENT + paint(screen, style, line)))
+    // A name and its figure stay on one line.
+    const whole = text.replaceAll(/(?<!·) (?!·)/g, GLUE)
+    const wrapped = wrap(text.includes(' · ') ? whole : text, screen.columns - INDENT.length)
+    lines.push(...wrapped.map((line) => INDENT + paint(screen, style, line.replaceAll(GLUE, ' '))))
   }
   flow(row.injection)
   if (outcome) {
-    flow(verdictText(outcome.verdict), isGreen(result) ? 'dim' : 'red')
+    flow(verdictText(outcome.verdict), isClean(outcome.verdict) ? 'dim' : 'red')
     for (const check of outcome.checks) flow(checkText(check), passes(check) ? 'dim' : 'red')
   }
   return lines
