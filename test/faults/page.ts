@@ -2,12 +2,12 @@
 
 import { number } from '../../src/tools/terminal.js'
 import { type Contender, EVERY } from './comparison.js'
-import { checkText, recoveryText } from './print.js'
+import { checkText, recoveryText, verdictText } from './print.js'
 import { PROMISES, type Promised } from './promises.js'
 import type { Machine } from './report.js'
 import type { Row, Tier } from './row.js'
 import type { Result } from './runner.js'
-import { isClean, VERDICT_WORDS, VERDICTS, type Verdict } from './verdict.js'
+import { isClean, sumOf, VERDICT_WORDS, VERDICTS, type Verdict } from './verdict.js'
 
 export interface PageSource {
   readonly rows: readonly Row[]
@@ -41,6 +41,7 @@ export function backedPromises(rows: readonly Row[]): readonly Promised[] {
 function opening({ results, machine, seed, date }: PageSource): string[] {
   const operations = sum(results, ({ outcome }) => outcome?.operations)
   const faults = sum(results, ({ outcome }) => outcome?.faults)
+  const broken = sumOf(results.flatMap(({ outcome }) => (outcome ? [outcome.verdict] : [])))
   return [
     '# Reliability',
     '',
@@ -48,7 +49,7 @@ function opening({ results, machine, seed, date }: PageSource): string[] {
     '',
     'What respool promises when the network, the server or the caller misbehaves, and the run that shows it. Every row of the matrix below brings up real servers, hurts the connections to them in one way, and judges each single call by what the server holds afterwards.',
     '',
-    `This page is one run: ${number(operations)} calls and ${number(faults)} faults on ${date}, with respool ${machine.respool}, redis-server ${machine.redis}, Node.js ${machine.node} on ${machine.platform}, ${machine.cores} cores, seed ${seed}.`,
+    `This page is one run: ${number(operations)} calls and ${number(faults)} faults on ${date}, with respool ${machine.respool}, redis-server ${machine.redis}, Node.js ${machine.node} on ${machine.platform}, ${machine.cores} cores, seed ${seed}. All rows together: ${verdictText(broken)}.`,
     '',
   ]
 }

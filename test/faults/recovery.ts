@@ -1,6 +1,8 @@
 // Measures how long a client takes to serve all its callers again after a fault. Injects none and judges nothing.
 
 import { pause, percentile } from '../live/support-live.js'
+import { NOISE } from '../support/noise.js'
+import type { Check, Context } from './row.js'
 import type { Subject } from './subject.js'
 
 /** With this many keys, each of two lanes serves some of them but once in 32 000 times. */
@@ -43,4 +45,10 @@ export async function recovery(subject: Subject, within: number, prefix = 'recov
 /** 0 when there was nothing to measure; a row that has figures to show checks that it counted faults. */
 export function p99(values: readonly number[]): number {
   return percentile(values, 0.99)
+}
+
+/** p99 against a limit. At commit scale it is the slowest of a few, on a machine that does other things besides. */
+export function recoveryCheck({ tier }: Context, values: readonly number[], limit: number): Check {
+  const allowed = tier === 'commit' ? limit + NOISE : limit
+  return { what: 'recovery, p99', value: p99(values), is: 'at most', limit: allowed, unit: 'ms' }
 }

@@ -96,7 +96,10 @@ describe('a page of a run', () => {
   })
 
   it('says on what it ran, when, and with which seed', () => {
-    assert.match(text, /12,345 calls and 67 faults on 2026-01-31, with respool \d.*Node\.js \d.*cores, seed 4711\./)
+    assert.match(
+      text,
+      /12,345 calls and 67 faults on 2026-01-31, with respool \d.*Node\.js \d.*cores, seed 4711\. All rows together: crossed 0 ·/,
+    )
   })
 
   it('makes no promise without a row', () => assert.doesNotMatch(text, /^- \*\*A reply goes/m))

@@ -2,7 +2,7 @@
 
 import { FaultProxy } from '../../support/fault-proxy.js'
 import { RedisProcess } from '../../support/redis-process.js'
-import { p99 } from '../recovery.js'
+import { recoveryCheck } from '../recovery.js'
 import type { Context, Outcome, Row } from '../row.js'
 import { storm } from '../storm.js'
 import { respool } from '../subject.js'
@@ -41,7 +41,7 @@ async function resets(context: Context): Promise<Outcome> {
       checks: [
         { what: 'calls made', value: history.entries.length, is: 'at least', limit: operations },
         { what: 'connections reset', value: recoveries.length, is: 'at least', limit: kills },
-        { what: 'recovery, p99', value: p99(recoveries), is: 'at most', limit: RECOVERS_WITHIN, unit: 'ms' },
+        recoveryCheck(context, recoveries, RECOVERS_WITHIN),
         { what: 'ambiguous, of the calls in flight at the resets', value: ambiguous, is: 'at most', limit: atRisk },
         { what: 'errors that do not say what happened', value: history.untyped, is: 'exactly', limit: 0 },
       ],
