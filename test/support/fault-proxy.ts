@@ -2,6 +2,7 @@
 // end a connection, but it never loses a byte of one that goes on: no network does that.
 
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { seeded } from './random.js'
 import { reset, resetAfterBytes } from './reset.js'
 
 /** `up`: from client to server. `down`: from server to client. */
@@ -209,7 +210,7 @@ export class FaultProxy implements AsyncDisposable {
   private constructor({ port, host = '127.0.0.1', seed = 1 }: FaultProxyOptions) {
     this.#target = { host, port }
     this.seed = seed
-    this.#random = mulberry32(seed)
+    this.#random = seeded(seed)
   }
 
   static async start(options: FaultProxyOptions): Promise<FaultProxy> {
@@ -316,16 +317,5 @@ export class FaultProxy implements AsyncDisposable {
   #set(change: Partial<Faults>, direction: Direction | undefined): void {
     this.note(0, `${direction ?? 'both'}: ${JSON.stringify(change)}`)
     for (const one of direction ? [direction] : (['up', 'down'] as const)) Object.assign(this.faults[one], change)
-  }
-}
-
-/** A small seeded generator of numbers in [0, 1). */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
   }
 }
