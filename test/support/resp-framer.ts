@@ -53,53 +53,50 @@ export class RespFramer {
     if (feed < 0) return end
     const line = this.#line.trimEnd()
     this.#line = ''
-    this.#begun(line.charAt(0), line.slice(1))
+    if (this.#endsWithLine(line.charAt(0), line.slice(1))) this.#valueEnded()
     return end
   }
 
-  /** A value's first line is there. */
-  #begun(type: string, size: string): void {
+  /** A value's first line is there; false when more of the value is to come. */
+  #endsWithLine(type: string, size: string): boolean {
     switch (type) {
       case '$':
       case '=':
       case '!':
-        if (size === '?') this.#chunked = true
-        else if (Number(size) >= 0) this.#skip = Number(size) + 2
-        else this.#valueEnded()
-        return
+        this.#chunked = size === '?'
+        this.#skip = Number(size) >= 0 ? Number(size) + 2 : 0
+        return this.#skip === 0 && !this.#chunked
       case ';':
         this.#chunked = Number(size) > 0
-        if (this.#chunked) this.#skip = Number(size) + 2
-        else this.#valueEnded()
-        return
+        this.#skip = this.#chunked ? Number(size) + 2 : 0
+        return !this.#chunked
       case '*':
       case '~':
       case '>':
-        return this.#aggregate(size, 1)
+        return !this.#opens(size === '?' ? Number.POSITIVE_INFINITY : Number(size))
       case '%':
-        return this.#aggregate(size, 2)
+        return !this.#opens(size === '?' ? Number.POSITIVE_INFINITY : Number(size) * 2)
       case '|':
-        return this.#attribute(Number(size) * 2)
+        this.#attribute(Number(size) * 2)
+        return false
       case '.':
         if (this.#missing.at(-1) === Number.POSITIVE_INFINITY) this.#missing.pop()
-        return this.#valueEnded()
+        return true
       default:
-        return this.#valueEnded()
+        return true
     }
   }
 
-  #aggregate(size: string, valuesEach: number): void {
-    const values = size === '?' ? Number.POSITIVE_INFINITY : Number(size) * valuesEach
+  /** Goes a level down, if there is anything there. */
+  #opens(values: number): boolean {
     if (values > 0) this.#missing.push(values)
-    else this.#valueEnded()
+    return values > 0
   }
 
-  /** Belongs to the value behind it, which stays missing when these have come. */
+  /** Belongs to the value behind it, which is still missing when these have come. */
   #attribute(values: number): void {
     const depth = this.#missing.length - 1
-    if (!(values > 0)) return
-    this.#missing[depth] = (this.#missing[depth] ?? 0) + 1
-    this.#missing.push(values)
+    if (this.#opens(values)) this.#missing[depth] = (this.#missing[depth] ?? 0) + 1
   }
 
   #valueEnded(): void {
