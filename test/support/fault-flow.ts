@@ -27,6 +27,7 @@ export interface FlowOwner {
   readonly seed: number
   /** A source that is ahead of its target by this many bytes is read no further, as when socket buffers are full. */
   readonly buffer: number
+  readonly logPieces: boolean
   note(what: string): void
   kill(ending: Ending): void
 }
@@ -189,7 +190,9 @@ export class Flow {
     if (length < bytes.length) head.parts.splice(0, head.parts.length, bytes.subarray(length))
     else this.#queue.shift()
     this.#sliceLeft -= length
-    this.#latest = Math.max(this.#latest, head.due + head.jitter * this.#jitters())
+    const jitter = head.jitter * this.#jitters()
+    if (this.#owner.logPieces && jitter > 0) this.note(`${jitter} ms of jitter`)
+    this.#latest = Math.max(this.#latest, head.due + jitter)
     return { bytes: bytes.subarray(0, length), due: this.#latest }
   }
 
@@ -197,7 +200,10 @@ export class Flow {
   #sliceLength(): number {
     const { slice } = this.settings
     if (slice === 0) return Number.POSITIVE_INFINITY
-    if (this.#sliceLeft === 0) this.#sliceLeft = between(this.#slices, 1, slice)
+    if (this.#sliceLeft === 0) {
+      this.#sliceLeft = between(this.#slices, 1, slice)
+      if (this.#owner.logPieces) this.note(`a slice of ${this.#sliceLeft} bytes`)
+    }
     return this.#sliceLeft
   }
 

@@ -49,9 +49,9 @@ export class Gate {
   #kept: Buffer[] = []
   #stop: Stop | undefined
 
-  /** Between two frames. */
+  /** What went on so far ends between two frames. */
   get between(): boolean {
-    return this.#framer.between
+    return this.#framer.between && this.#kept.length === 0
   }
 
   /** The number that the next reply, or command, to begin will have. */
@@ -74,7 +74,8 @@ export class Gate {
 
   /** Goes on behind the frame under way. */
   insert(bytes: Buffer): void {
-    this.#waiting.push(bytes)
+    if (this.#kept.length > 0) this.#kept.push(bytes)
+    else this.#waiting.push(bytes)
   }
 
   /** What a hold inside a frame kept back. */
@@ -139,7 +140,7 @@ export class Gate {
     const stop = this.#stop
     if (!stop) return undefined
     stop.bytes -= length
-    if (stop.bytes > 0 && (this.frames < stop.frame || !this.between)) return undefined
+    if (stop.bytes > 0 && (this.frames < stop.frame || !this.#framer.between)) return undefined
     this.#stop = undefined
     // An end in the middle of a frame that was gathered: its beginning still counts as gone through.
     if (stop.halt !== 'hold') out.push(...this.#gathered.splice(0))

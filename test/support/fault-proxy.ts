@@ -18,6 +18,8 @@ export interface FaultProxyOptions {
    * or reset either, as behind a window of zero. 16 MiB by default.
    */
   buffer?: number
+  /** Log the size and the jitter of each piece as well; long. */
+  logPieces?: boolean
 }
 
 const CALM: Readonly<FlowSettings> = { latency: 0, jitter: 0, rate: 0, slice: 0, coalesce: 0, held: false }
@@ -27,7 +29,7 @@ export class FaultProxy extends FaultVerbs implements AsyncDisposable {
   /** Every decision, in order; print it with the seed when a test fails. */
   readonly log: string[] = []
   readonly seed: number
-  readonly #buffer: number
+  readonly #options: { readonly buffer: number; readonly logPieces: boolean }
   readonly #settings: Record<Direction, FlowSettings> = { up: { ...CALM }, down: { ...CALM } }
   readonly #links: ProxyLink[] = []
   #target: { host: string; port: number }
@@ -36,11 +38,12 @@ export class FaultProxy extends FaultVerbs implements AsyncDisposable {
   #silent = false
   #handshakeCommands: number | undefined
 
-  private constructor({ port, host = '127.0.0.1', seed = 1, buffer = 16 * 2 ** 20 }: FaultProxyOptions) {
+  private constructor(options: FaultProxyOptions) {
     super()
+    const { port, host = '127.0.0.1', seed = 1, buffer = 16 * 2 ** 20, logPieces = false } = options
     this.#target = { host, port }
     this.seed = seed
-    this.#buffer = buffer
+    this.#options = { buffer, logPieces }
   }
 
   static async start(options: FaultProxyOptions): Promise<FaultProxy> {
@@ -144,7 +147,7 @@ export class FaultProxy extends FaultVerbs implements AsyncDisposable {
     const link = new ProxyLink(client, server, {
       id,
       seed: this.seed,
-      buffer: this.#buffer,
+      ...this.#options,
       settings: this.#settings,
       note: (what) => this.note(id, what),
     })
