@@ -18,6 +18,7 @@ import { type AcquireOptions, Pool } from '../../src/pool/pool.js'
 import type { HolderStats, PoolStats } from '../../src/pool/stats.js'
 import { FakeClock } from './fake-clock.js'
 import { ModelServer } from './model-server.js'
+import { seeded } from './random.js'
 
 export interface WorldOptions extends PoolOptions {
   readonly seed?: number
@@ -145,17 +146,6 @@ class CountingClock implements Clock {
   }
 }
 
-/** Deterministic numbers in [0, 1): mulberry32. */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 export function requestOf(
   call: Call,
   clock: Clock,
@@ -230,7 +220,7 @@ export class World {
       settings: readPoolOptions(pool),
       connect: (owner) => new Connection(this.server.dial, handshake, settings, clock, owner),
       clock,
-      random: randomFrom(seed),
+      random: seeded(seed),
       events: {
         opened: (connection) => {
           this.opened.push(connection.id)
