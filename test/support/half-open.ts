@@ -18,6 +18,10 @@ const READY_WITHIN = 10_000
 const run = promisify(execFile)
 
 let started = 0
+const folders = new Set<string>()
+process.on('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
 
 export class HalfOpenServer implements AsyncDisposable {
   readonly host: string
@@ -36,6 +40,7 @@ export class HalfOpenServer implements AsyncDisposable {
     this.#own = `${network}.${(block & 63) * 4 + 1}`
     this.host = `${network}.${(block & 63) * 4 + 2}`
     this.#dir = mkdtempSync(join(tmpdir(), 'respool-half-open-'))
+    folders.add(this.#dir)
   }
 
   static async start(): Promise<HalfOpenServer> {
@@ -79,6 +84,7 @@ export class HalfOpenServer implements AsyncDisposable {
       await ended
     }
     rmSync(this.#dir, { recursive: true, force: true })
+    folders.delete(this.#dir)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
