@@ -11,6 +11,12 @@ import type { Entry } from './roster.js'
 /** How long a cancelled command may stay unanswered before its connection is ended, in ms. */
 const GRACE = 1_000
 
+/**
+ * A connection that was silent for longer, in ms, has to prove that it is alive before a command waits on it for hours:
+ * keep-alive does not end a socket that has unacknowledged bytes. https://www.rfc-editor.org/rfc/rfc1122#page-101
+ */
+const PROOF_AFTER = 500
+
 /** Pause before CLIENT UNBLOCK is sent again because it came before the command it should unblock, in ms. */
 const AGAIN = 5
 
@@ -79,6 +85,8 @@ export function sendBlocking(host: BlockingHost, entry: Entry, request: Request)
       giveUp(new CommandTimeoutError(timeout, { command, outcome: 'rejected' })),
     )
   }
+  // Written together; until it is answered, silence is judged as after any other command.
+  if (clock.now() - connection.activeAt > PROOF_AFTER) connection.send(new Request(['PING'], NO_KEY, ignore, ignore))
   connection.send(onWire())
   // Granted by a listener of this very signal, it is told of no abort any more.
   if (request.signal?.aborted) aborted()
@@ -117,6 +125,8 @@ function unblock(host: BlockingHost, entry: Entry, cause: unknown): Timer {
     },
   }
 }
+
+function ignore(): void {}
 
 function failOrRepeat(host: BlockingHost, entry: Entry, request: Request, error: unknown): void {
   const isOurs = error instanceof ReplyError || error instanceof ConnectionError
