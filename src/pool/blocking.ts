@@ -70,6 +70,8 @@ export function sendBlocking(host: BlockingHost, entry: Entry, request: Request)
     if (reason !== undefined) return
     reason = { error }
     unblocking = unblock(host, entry, error)
+    // Where nobody could be asked, the connection has ended at once, and with it this.
+    if (request.state === 'settled') unblocking.cancel()
   }
   const aborted = (): void => giveUp(request.signal?.reason)
 
