@@ -66,6 +66,21 @@ describe('a server that is back', () => {
 })
 
 describe('a dial', () => {
+  it('replaces a connection that refused while the server has not let go of that one', async () => {
+    const world = new World({ maxConnections: 2 })
+    await world.warm()
+    world.server.mood = 'readonly'
+    const call = world.send('SET', 'k', 'v')
+    world.server.open[0]!.latency = 100
+    await world.run(1)
+    assert.deepEqual([world.stats.connections.closing, world.server.dials.length], [1, 2])
+    world.server.mood = 'ready'
+    await world.run(10)
+    assert.equal(call.state, 'answered')
+    assert.equal(world.stats.connections.closing, 1)
+    world.assertBooks()
+  })
+
   it('survives the caller who gave up, and serves the next', async () => {
     const world = new World()
     world.server.dialDelay = 50
