@@ -1,12 +1,12 @@
 // Chance for a simulation: one source of numbers, and the few shapes in which it is asked for.
 
-import { randomFrom } from '../support/pool-harness.js'
+import { type Random, seeded } from '../support/random.js'
 
 export class Dice {
-  readonly #random: () => number
+  readonly #random: Random
 
   constructor(seed: number) {
-    this.#random = randomFrom(seed)
+    this.#random = seeded(seed)
   }
 
   /** A whole number from 0 up to, not including, `count`. */

@@ -37,7 +37,8 @@ export async function simulate(seed: number, { steps = STEPS, digest = false }: 
   await run.play(steps)
   const { violation, stage, step } = run
   const applied = stage.world.server.applied.map(
-    ({ connection, args, at }) => `${at} ${connection} ${args[0] === 'PING' ? 'PING' : args.join(' ')}`,
+    // What the pool asks for itself may contain a nonce.
+    ({ connection, args, at }) => `${at} ${connection} ${args.some(isName) ? args.join(' ') : args[0]}`,
   )
   return { seed, steps: step, violation, trace, plan, applied }
 }
@@ -52,8 +53,12 @@ export function describeFailure({ seed, violation, trace, plan }: RunResult): st
     `  pool: ${JSON.stringify(plan.options)}`,
     '  the last of what happened:',
     ...trace.tail(60).map((line) => `    ${line}`),
-    `  to see it again: npm run simulate:soak -- --from ${seed} --seeds 1`,
+    `  to see it again: npm run simulate:soak -- --seed ${seed}`,
   ].join('\n')
+}
+
+function isName(argument: string): boolean {
+  return argument.startsWith('#')
 }
 
 class Run {
@@ -103,6 +108,7 @@ class Run {
   /** Time goes by; now and then the process stands still meanwhile. */
   async #wait(): Promise<void> {
     const { world, dice } = this.stage
+    world.server.closeIdle()
     const ms = dice.pick(1, 1, 1, 1, 2, 2, 3, 5, 5, 10, 30, dice.pick(10, 10, 120, 400))
     if (dice.once(12)) {
       this.stage.stalled += ms
@@ -111,7 +117,6 @@ class Run {
     } else {
       await world.run(ms)
     }
-    world.server.closeIdle()
   }
 
   #end(): void {
@@ -140,7 +145,7 @@ class Run {
     const { world, ledger } = this.stage
     this.#heal()
     const { connectTimeout, socketTimeout, backoffMax } = this.#plan.options
-    const cap = connectTimeout + this.stage.longestWait + socketTimeout + backoffMax + 1_500
+    const cap = 4 * (this.stage.longestWait + connectTimeout + backoffMax) + socketTimeout + 1_500
     await this.#until(() => ledger.pending.size === 0 && this.stage.loans.length === 0, cap, 'all settles')
     if (world.pool.phase === 'open') await this.#beWhole()
     if (world.pool.phase === 'open') void world.pool.close(0)
