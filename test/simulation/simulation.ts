@@ -1,6 +1,7 @@
 // One run: a seed chooses a pool, its callers and its troubles; after every step all laws must hold, and at the end,
 // with all troubles gone, everything must settle and the pool be whole again.
 
+import type { PoolStats } from '../../src/pool/stats.js'
 import type { Loan } from '../support/pool-harness.js'
 import { CALLS, call } from './callers.js'
 import { checkAll } from './checks.js'
@@ -27,6 +28,9 @@ export interface RunResult {
   readonly plan: Plan
   /** What the server applied, for comparison. */
   readonly applied: readonly string[]
+  readonly counters: PoolStats['counters']
+  readonly commands: number
+  readonly answered: number
 }
 
 export async function simulate(seed: number, { steps = STEPS, digest = false }: RunOptions = {}): Promise<RunResult> {
@@ -40,7 +44,10 @@ export async function simulate(seed: number, { steps = STEPS, digest = false }: 
     // What the pool asks for itself may contain a nonce.
     ({ connection, args, at }) => `${at} ${connection} ${args.some(isName) ? args.join(' ') : args[0]}`,
   )
-  return { seed, steps: step, violation, trace, plan, applied }
+  const { counters } = stage.world.stats
+  const { deeds } = stage.ledger
+  const answered = deeds.filter(({ state }) => state === 'answered').length
+  return { seed, steps: step, violation, trace, plan, applied, counters, commands: deeds.length, answered }
 }
 
 /** A failed run in words: what broke, the last of what happened, and how to see it again. */
