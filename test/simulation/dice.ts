@@ -1,9 +1,9 @@
 // Chance for a simulation: one source of numbers, and the few shapes in which it is asked for.
 
-import { type Random, seeded } from '../support/random.js'
+import { seeded } from '../support/random.js'
 
 export class Dice {
-  readonly #random: Random
+  readonly #random: () => number
 
   constructor(seed: number) {
     this.#random = seeded(seed)
