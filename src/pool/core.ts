@@ -107,8 +107,6 @@ export class PoolCore {
     const sharing = requests.filter((request) => !this.#needsWhole(request))
     if (sharing.length > 0) this.dispatch.lanesChanged(sharing)
     for (const request of requests) if (this.#needsWhole(request)) this.alone.executeAlone(request)
-    // The connection that refused may be ending for a while yet: another one need not wait for that.
-    this.serve()
   }
 
   #needsWhole(request: Request): boolean {

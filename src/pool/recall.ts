@@ -37,6 +37,8 @@ export interface RecallHost {
   doomAll(reason: 'refused'): void
   /** Sends them again, in this order, before everything that waits. */
   resend(requests: readonly Request[]): void
+  /** Gives what is free to those who wait, and sees to it that more becomes free. */
+  serve(): void
 }
 
 export class Recall {
@@ -78,6 +80,8 @@ export class Recall {
     this.#leaving -= recalled.length
     if (this.#host.isOver) for (const request of recalled) request.turnAway(closedError())
     else if (recalled.length > 0) this.#host.resend(recalled)
+    // A connection that refused may be busy or ending for a while yet: another one need not wait for that.
+    this.#host.serve()
   }
 
   /** The server answered `request` with an error. True when it is taken back. */

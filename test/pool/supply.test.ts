@@ -66,6 +66,22 @@ describe('a server that is back', () => {
 })
 
 describe('a dial', () => {
+  it('replaces a connection that refused while it still owes replies', async () => {
+    const world = new World({ maxConnections: 1, pipelining: 2, retry: 'none' })
+    await world.warm()
+    const [connection] = world.server.open
+    connection!.hold()
+    for (let index = 0; index < 4; index++) world.send('SET', `k${index}`, 'v')
+    world.pool.resize({ maxConnections: 2, minConnections: 0 })
+    world.server.mood = 'readonly'
+    await world.run(2)
+    connection!.step()
+    await world.settle()
+    assert.deepEqual([world.stats.waiting.commands, world.stats.connections.draining], [2, 1])
+    assert.equal(world.server.dials.length, 2)
+    world.assertBooks()
+  })
+
   it('replaces a connection that refused while the server has not let go of that one', async () => {
     const world = new World({ maxConnections: 2 })
     await world.warm()
