@@ -111,7 +111,7 @@ export const CALLS: Readonly<Record<string, Action>> = {
     weight: 10,
     act: (stage) => {
       const command = someWrite(stage, stage.dice.pick(...KEYS))
-      for (let left = stage.dice.pick(1, 1, 1, 2, 4, 12); left > 0; left--) call(stage, [command], bounds(stage))
+      for (let left = stage.dice.pick(1, 1, 1, 1, 2, 4, 10); left > 0; left--) call(stage, [command], bounds(stage))
     },
   },
   read: {
