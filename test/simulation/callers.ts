@@ -44,7 +44,8 @@ export function call(stage: Stage, commands: readonly (readonly string[])[], opt
     const request = requestOf(stage, deed, hashFor(args, options.chainKey), isMember)
     request.timeout = timeout
     request.retry = retry
-    if (isAlone && deed.number === first) stage.line.push({ number: first, call: { deed, request }, loan: undefined })
+    deed.request = request
+    if (isAlone && deed.number === first) stage.line.push({ number: first, deed, loan: undefined })
     request.signal = signal
     request.blocksFor = blocksFor ?? 0
     return request

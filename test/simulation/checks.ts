@@ -115,19 +115,17 @@ function firstComeFirstServed({ stage }: Look): string | undefined {
   return wrong
 }
 
-function stateOf({ call, loan }: Borrower): 'waiting' | 'served' | 'gone' {
+function stateOf({ deed, loan }: Borrower): 'waiting' | 'served' | 'gone' {
   if (loan !== undefined) {
     const { state } = loan.loan
     return state === 'waiting' ? 'waiting' : state === 'failed' ? 'gone' : 'served'
   }
-  // What was taken back had been served, on a connection that ended before it could be written.
-  if (call === undefined || call.deed.sends > 0 || call.request.repeats > 0) return 'served'
-  const { deed } = call
+  if (deed === undefined || deed.wasServed) return 'served'
   return deed.state === 'pending' ? 'waiting' : 'gone'
 }
 
-function nameOf({ number, call }: Borrower): string {
-  return call?.deed.name ?? `the lease asked for before command ${number}`
+function nameOf({ number, deed }: Borrower): string {
+  return deed?.name ?? `the lease asked for before command ${number}`
 }
 
 function nothingIsLeftAfterTheEnd({ stage, stats }: Look): string | undefined {
@@ -164,7 +162,7 @@ function noDeadlineIsMissed({ stage }: Look): string | undefined {
   for (const deed of stage.ledger.pending) {
     const isBlocking = deed.args[0] === 'BLPOP' && deed.sends > 0
     if (now > deed.dueBy + (isBlocking ? GRACE : 0)) return `${deed.name} is pending after its deadline`
-    if (deed.lease === undefined && deed.sends === 0 && now > deed.at + stage.longestWait)
+    if (deed.lease === undefined && !deed.wasServed && now > deed.at + stage.longestWait)
       return `${deed.name} has waited for longer than it may`
   }
   for (const { loan } of stage.line) {

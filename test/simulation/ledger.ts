@@ -50,6 +50,8 @@ export class Deed implements DeedFacts {
   outcome: string | undefined
   /** The turn in which its caller was told that it failed. */
   failedIn = Number.POSITIVE_INFINITY
+  /** What the pool has of it, with how often it was taken back to be sent again, whether it had been sent or not. */
+  request: { readonly repeats: number } | undefined
   /** How often it was written and not answered, how often it changed anything, and what was answered last. */
   sends = 0
   unanswered = 0
@@ -71,6 +73,11 @@ export class Deed implements DeedFacts {
 
   get name(): string {
     return this.args.join(' ')
+  }
+
+  /** Whether it has ever been given a connection. */
+  get wasServed(): boolean {
+    return this.sends > 0 || (this.request?.repeats ?? 0) > 0
   }
 
   /** Whether its caller agreed that it may take effect twice. */

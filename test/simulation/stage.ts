@@ -3,7 +3,6 @@
 import { DurationHistogram } from '../../src/base/histogram.js'
 import type { RetryMode } from '../../src/command/repeat.js'
 import type { Connection } from '../../src/connection/connection.js'
-import type { Request } from '../../src/connection/request.js'
 import type { AcquireOptions } from '../../src/pool/pool.js'
 import { Entry } from '../../src/pool/roster.js'
 import type { ModelConnection } from '../support/model-server.js'
@@ -27,7 +26,7 @@ export interface Link {
 /** Who asked for a whole connection: with a lease, or by one command. */
 export interface Borrower {
   readonly number: number
-  readonly call: { readonly deed: Deed; readonly request: Request } | undefined
+  readonly deed: Deed | undefined
   readonly loan: { readonly loan: Loan; readonly dueBy: number } | undefined
 }
 
@@ -100,7 +99,7 @@ export class Stage {
     const loan = world.lease(options)
     const allowed = options.timeout ?? this.longestWait
     const dueBy = world.clock.now() + (allowed > 0 ? allowed : this.#connectTimeout)
-    this.line.push({ number: this.ledger.deeds.length, call: undefined, loan: { loan, dueBy } })
+    this.line.push({ number: this.ledger.deeds.length, deed: undefined, loan: { loan, dueBy } })
     this.loans.push(loan)
     return loan
   }
