@@ -18,7 +18,7 @@ export interface Action {
 const KEYS = ['a', 'b', 'c', 'd', 'e', 'f'] as const
 const QUEUES = ['q1', 'q2'] as const
 
-export interface CallOptions {
+interface CallOptions {
   readonly timeout?: number
   readonly signal?: AbortSignal | undefined
   readonly lease?: Loan

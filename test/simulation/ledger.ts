@@ -2,7 +2,6 @@
 // own that the server ignores, so that nothing has to be guessed. It judges at once what can be judged by one command.
 
 import { ReplyError, RespoolError } from '../../src/base/errors.js'
-import { accessOf } from '../../src/command/names.js'
 import type { RetryMode } from '../../src/command/repeat.js'
 import type { ModelConnection, Witness } from '../support/model-server.js'
 import type { Loan } from '../support/pool-harness.js'
@@ -13,12 +12,14 @@ import type { Trace } from './trace.js'
 /** How often a command may be sent in all: three times again. */
 const MOST_SENDS = 4
 
+const READS: ReadonlySet<string> = new Set(['GET', 'ECHO'])
+
 /** What only begins or ends a transaction, or changes a session, takes no effect that could be doubled. */
 const NO_EFFECT: ReadonlySet<string> = new Set(
   'MULTI EXEC DISCARD WATCH UNWATCH SELECT CLIENT RESET ECHO PING'.split(' '),
 )
 
-export interface DeedFacts {
+interface DeedFacts {
   readonly args: readonly string[]
   readonly at: number
   /** When its own deadline passes; Infinity for never. */
@@ -68,7 +69,7 @@ export class Deed implements DeedFacts {
     this.chain = facts.chain
     this.signal = facts.signal
     this.retry = facts.retry
-    this.isRead = accessOf(facts.args) === 'read'
+    this.isRead = READS.has(facts.args[0] ?? '')
   }
 
   get name(): string {
@@ -97,7 +98,7 @@ interface Traffic {
   changedBy: Loan | undefined
 }
 
-export interface WorldFacts {
+interface WorldFacts {
   readonly database: number
   /** Whether replies are seen only when the nonce behind them has come. */
   readonly holdsReplies: boolean

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { describeFailure, type RunResult, simulate } from './simulation.js'
 
-// Thousands of errors are made in a run, and where matters only to who looks at one run.
-export const withoutStacks = async <T>(work: () => Promise<T>): Promise<T> => {
+/** Thousands of errors are made in a run, and where matters only to who looks at one run. */
+export async function withoutStacks<T>(work: () => Promise<T>): Promise<T> {
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = 0
   try {

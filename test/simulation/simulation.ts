@@ -14,7 +14,7 @@ import { TROUBLES } from './trouble.js'
 
 export const STEPS = 500
 
-export interface RunOptions {
+interface RunOptions {
   readonly steps?: number
   /** Whether to make a digest of all that happened. */
   readonly digest?: boolean
@@ -168,9 +168,15 @@ class Run {
     trace.note('-- all troubles are gone')
     world.on.opened = world.on.closed = world.on.connectFailed = world.on.released = () => {}
     stage.ledger.settled = () => {}
-    Object.assign(world.server, { welcome: 'accept', mood: 'ready', dialDelay: 1, latency: 1, timeout: 0 })
-    for (const connection of world.server.open) {
-      Object.assign(connection, { latency: 1, replyLatency: 0, pieces: undefined })
+    const { server } = world
+    server.welcome = 'accept'
+    server.mood = 'ready'
+    server.dialDelay = server.latency = 1
+    server.timeout = 0
+    for (const connection of server.open) {
+      connection.latency = 1
+      connection.replyLatency = 0
+      connection.pieces = undefined
       connection.drain()
       connection.resume()
     }
@@ -179,7 +185,7 @@ class Run {
 
   /** Looks after each few milliseconds until it is so; it must be within `ms`. */
   async #until(isSo: () => boolean, ms: number, what: string): Promise<void> {
-    const { world, loans, ledger, findings } = this.stage
+    const { world, ledger, findings } = this.stage
     const end = world.clock.now() + ms
     while (!isSo() && this.violation === undefined) {
       for (const loan of this.stage.loans) if (loan.state === 'held') loan.release()
@@ -187,6 +193,7 @@ class Run {
       this.#look()
       if (world.clock.now() < end) continue
       const [deed] = ledger.pending
+      const { loans } = this.stage
       findings.report(
         'I12',
         `${what}: not within ${ms} ms; ${deed?.name ?? 'no command'}, ${loans.length} leases pending`,
