@@ -27,7 +27,7 @@ export interface Link {
 export interface Borrower {
   readonly number: number
   readonly deed: Deed | undefined
-  readonly loan: { readonly loan: Loan; readonly dueBy: number } | undefined
+  loan: { readonly loan: Loan; readonly dueBy: number } | undefined
 }
 
 export class Stage {
@@ -96,10 +96,13 @@ export class Stage {
 
   readonly borrow = (options: AcquireOptions = {}): Loan => {
     const { world } = this
+    const borrower: Borrower = { number: this.ledger.deeds.length, deed: undefined, loan: undefined }
+    // Before it asks, for asking may call a listener that asks too.
+    this.line.push(borrower)
     const loan = world.lease(options)
     const allowed = options.timeout ?? this.longestWait
     const dueBy = world.clock.now() + (allowed > 0 ? allowed : this.#connectTimeout)
-    this.line.push({ number: this.ledger.deeds.length, deed: undefined, loan: { loan, dueBy } })
+    borrower.loan = { loan, dueBy }
     this.loans.push(loan)
     return loan
   }
