@@ -76,7 +76,7 @@ describe('the simulation notices code that', () => {
   it('sends a lost write again', (test) =>
     mustBite(
       test,
-      ['once'],
+      ['once', 'I9'],
       Recall.prototype,
       'lost',
       () =>

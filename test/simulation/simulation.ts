@@ -103,7 +103,7 @@ class Run {
     if (step === this.#plan.endsAt) this.#end()
     // Now and then several things happen before anybody looks.
     let name = ''
-    for (let left = dice.once(4) ? dice.between(2, 4) : 1; left > 0; left--) {
+    for (let left = dice.once(8) ? dice.between(2, 4) : 1; left > 0; left--) {
       name = dice.from(this.#plan.deck) ?? 'wait'
       trace.note('--', this.step, name)
       if (name === 'wait') await this.#wait()
@@ -117,7 +117,7 @@ class Run {
   async #wait(): Promise<void> {
     const { world, dice } = this.stage
     world.server.closeIdle()
-    const ms = dice.pick(1, 1, 1, 1, 2, 2, 3, 5, 5, 10, 30, dice.pick(10, 10, 120, 400))
+    const ms = dice.pick(1, 1, 1, 1, 2, 2, 3, 5, 5, 10, 30, dice.pick(10, 10, 10, 120, 120, 400))
     if (dice.once(12)) {
       this.stage.stalled += ms
       this.stage.trace.note('stalls', ms)
