@@ -5,7 +5,7 @@ import { type ConnectionError, ReplyError } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
 import { mayRepeat, onlyReads } from '../command/repeat.js'
 import type { Request } from '../connection/request.js'
-import type { Entry } from './roster.js'
+import type { Entry, Roster } from './roster.js'
 
 /** How often one command is sent again at most. */
 const MOST_REPEATS = 3
@@ -31,9 +31,9 @@ export interface RecallHost {
   now(): number
   /** Whether commands are still sent. */
   readonly isOver: boolean
+  /** Where all connections are. */
+  readonly roster: Roster
   doom(entry: Entry, reason: 'refused'): void
-  /** As `doom`, for all connections there are. */
-  doomAll(reason: 'refused'): void
   /** Sends them again, in this order, before everything that waits. */
   resend(requests: readonly Request[]): void
 }
@@ -64,9 +64,12 @@ export class Recall {
     this.#refusing.clear()
     const recalled = this.#recalled
     this.#recalled = []
-    if (refusing.some(([, scope]) => scope === 'server')) this.#host.doomAll('refused')
-    else for (const [entry] of refusing) if (!entry.connection.isClosed) this.#host.doom(entry, 'refused')
+    const isServer = refusing.some(([, scope]) => scope === 'server')
+    const ending = isServer ? this.#host.roster.all() : refusing.map(([entry]) => entry)
+    // Marked, they take nothing more: what was recalled is in its place before anything else can move.
+    for (const entry of ending) entry.doomed = 'refused'
     if (recalled.length > 0) this.#host.resend(recalled)
+    for (const entry of ending) this.#host.doom(entry, 'refused')
   }
 
   /** The server answered `request` with an error. True when it is taken back. */

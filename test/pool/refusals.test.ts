@@ -1,0 +1,72 @@
+// What a refusal must not cost: the order of a key, the end of a pool that closes, a caller's patience.
+
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { hashOf } from '../../src/command/key-hash.js'
+import { World, type WorldOptions } from '../support/pool-harness.js'
+
+/** A key that the first or the second of two lanes takes. */
+function keyOn(lane: 0 | 1, index = 0): string {
+  const keys = Array.from({ length: 100 }, (_, number) => `k${number}`).filter((key) => hashOf(key) % 2 === lane)
+  return keys[index] ?? assert.fail('no such key')
+}
+
+/** A pool with two lanes open. */
+async function twoLanes(options: WorldOptions = {}): Promise<World> {
+  const world = new World({ maxConnections: 4, lanes: 2, ...options })
+  await world.warm()
+  for (const lane of [0, 1, 0, 1] as const) world.send('GET', keyOn(lane))
+  await world.run(10)
+  assert.equal(world.stats.connections.shared, 2)
+  return world
+}
+
+describe('while a server loads its data set', () => {
+  it('what waits behind a command that was refused is not sent before it', async () => {
+    const world = await twoLanes({ pipelining: 2 })
+    for (const connection of world.server.open) connection.hold('requests')
+    const key = keyOn(0)
+    world.send('SET', key, 'first')
+    world.send('GET', keyOn(0, 1))
+    world.send('SET', key, 'second')
+    await world.run(2)
+    world.server.mood = 'loading'
+    for (const connection of world.server.open) connection.step()
+    world.server.mood = 'ready'
+    for (const connection of world.server.open) connection.resume()
+    await world.run(100)
+    const written = world.server.appliedTo(key, 'SET').map(({ args }) => args[2])
+    assert.deepEqual(written, ['first', 'second'])
+    world.assertBooks()
+  })
+})
+
+describe('a pool that closes', () => {
+  for (const mood of ['loading', 'readonly'] as const) {
+    it(`sees to what is refused meanwhile by a server that is ${mood}`, async () => {
+      const world = await twoLanes()
+      world.server.mood = mood
+      const call = world.send('SET', keyOn(0), 'a')
+      const closed = world.pool.close(0)
+      await world.run(1)
+      world.server.mood = 'ready'
+      await world.run(100)
+      await closed
+      assert.equal(call.value, 'OK')
+      await world.assertNothingLeft()
+    })
+  }
+
+  it('in the listener of an event leaves nobody waiting', async () => {
+    const world = await twoLanes()
+    const loan = await world.leased()
+    loan.release()
+    await world.run(5)
+    world.on.closed = () => world.pool.destroy('destroyed')
+    world.server.mood = 'readonly'
+    const call = world.send('SET', keyOn(0), 'a')
+    await world.run(5)
+    assert.equal(call.outcome, 'not-sent')
+    await world.assertNothingLeft()
+  })
+})
