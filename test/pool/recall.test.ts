@@ -288,7 +288,8 @@ describe('a refusal', () => {
       refused++
     }
     assert.ok(refused > 50, `${refused} calls`)
-    assert.ok(server.connections.length <= 8, `${server.connections.length} connections`)
+    // Seven replacements; beside a lane that is late another one may be in the making, and is replaced as well.
+    assert.ok(server.connections.length <= 16, `${server.connections.length} connections`)
   })
 
   it('is told when something later on its key is on its way already', async () => {
