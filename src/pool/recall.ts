@@ -36,6 +36,8 @@ export interface RecallHost {
   doom(entry: Entry, reason: 'refused'): void
   /** Sends them again, in this order, before everything that waits. */
   resend(requests: readonly Request[]): void
+  /** Something may have become possible. */
+  serve(): void
 }
 
 export class Recall {
@@ -46,6 +48,7 @@ export class Recall {
   readonly #refusing = new Map<Entry, 'connection' | 'server'>()
   /** A server that stays unready must not be met by ever new connections. */
   #nextReplacement = Number.NEGATIVE_INFINITY
+  #replacedAt = Number.NEGATIVE_INFINITY
   #pace = 0
 
   constructor(host: RecallHost, settings: RecallSettings) {
@@ -70,6 +73,8 @@ export class Recall {
     for (const entry of ending) entry.doomed = 'refused'
     if (recalled.length > 0) this.#host.resend(recalled)
     for (const entry of ending) this.#host.doom(entry, 'refused')
+    // What these still owe may take its time; others need not wait for it.
+    this.#host.serve()
   }
 
   /** The server answered `request` with an error. True when it is taken back. */
@@ -120,11 +125,17 @@ export class Recall {
   #replace(entry: Entry, scope: 'connection' | 'server'): boolean {
     if (entry.doomed !== undefined || this.#refusing.has(entry)) return true
     const now = this.#host.now()
-    if (now < this.#nextReplacement) return false
+    if (now < this.#nextReplacement) {
+      if (entry.connection.createdAt >= this.#replacedAt) return false
+      // It was there before, and is as outdated as the one that was replaced then.
+      this.#refusing.set(entry, 'connection')
+      return true
+    }
     const { backoffMin, backoffMax } = this.#settings
     const isQuiet = now - this.#nextReplacement > backoffMax
     this.#pace = isQuiet ? backoffMin : Math.min(backoffMax, this.#pace * 2)
     this.#nextReplacement = now + this.#pace
+    this.#replacedAt = now
     this.#refusing.set(entry, scope)
     return true
   }

@@ -22,6 +22,21 @@ async function twoLanes(options: WorldOptions = {}): Promise<World> {
 }
 
 describe('while a server loads its data set', () => {
+  it('no caller is told, whichever connection its command was on', async () => {
+    const world = await twoLanes()
+    world.server.mood = 'loading'
+    const calls = [world.send('SET', keyOn(0), 'a'), world.send('SET', keyOn(1), 'b')]
+    await world.run(1)
+    world.server.mood = 'ready'
+    await world.run(100)
+    assert.deepEqual(
+      calls.map(({ value }) => value),
+      ['OK', 'OK'],
+    )
+    assert.deepEqual(world.stats.counters.closed, { refused: 2 })
+    world.assertBooks()
+  })
+
   it('what waits behind a command that was refused is not sent before it', async () => {
     const world = await twoLanes({ pipelining: 2 })
     for (const connection of world.server.open) connection.hold('requests')
@@ -37,6 +52,26 @@ describe('while a server loads its data set', () => {
     await world.run(100)
     const written = world.server.appliedTo(key, 'SET').map(({ args }) => args[2])
     assert.deepEqual(written, ['first', 'second'])
+    world.assertBooks()
+  })
+})
+
+describe('a command that was refused', () => {
+  it('does not wait for what else its connection owes', async () => {
+    const world = new World({ maxConnections: 2, lanes: 1 })
+    await world.warm()
+    const [first] = world.server.open
+    first?.hold('requests')
+    const [refused, slow] = [world.send('SET', 'a', 'value'), world.send('SET', 'b', 'value')]
+    await world.run(2)
+    world.server.mood = 'loading'
+    first?.step()
+    world.server.mood = 'ready'
+    await world.run(10)
+    assert.deepEqual([refused.state, slow.state], ['answered', 'pending'])
+    first?.resume()
+    await world.run(10)
+    assert.equal(slow.state, 'answered')
     world.assertBooks()
   })
 })
