@@ -4,7 +4,7 @@
 import { type ConnectionError, ReplyError } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
 import { mayRepeat, onlyReads } from '../command/repeat.js'
-import type { Request } from '../connection/request.js'
+import type { Request, Unit } from '../connection/request.js'
 import type { Entry, Roster } from './roster.js'
 
 /** How often one command is sent again at most. */
@@ -115,7 +115,7 @@ export class Recall {
     first.repeats++
     this.#host.counters.retried++
     if (unit === undefined) first.next = undefined
-    else unit.refusal = undefined
+    else rearm(first, unit)
     for (let each: Request | undefined = first; each !== undefined; each = each.next) each.state = 'waiting'
     this.#recalled.push(first)
     return true
@@ -147,6 +147,13 @@ function reasonOf(request: Request, error: ReplyError): ReplyError {
   if (request.unit?.refusal instanceof ReplyError) return request.unit.refusal
   const because = /because of: (.+)$/.exec(error.message)?.[1]
   return because === undefined ? error : new ReplyError(because)
+}
+
+/** MULTI was answered well and let go of its signal; now the others wait with it again. */
+function rearm(first: Request, unit: Unit): void {
+  unit.refusal = undefined
+  first.disarm()
+  if (first.signal !== undefined) first.arm(first.signal)
 }
 
 /** Whether the order of its key would suffer. */

@@ -3,7 +3,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { hashOf } from '../../src/command/key-hash.js'
+import { Redis } from '../../src/index.js'
+import { until } from '../live/support-live.js'
+import { FakeServer } from '../support/fake-server.js'
 import { World, type WorldOptions } from '../support/pool-harness.js'
+import { Simple } from '../support/resp.js'
+
+const LOADING = new Error('LOADING Redis is loading the dataset in memory')
 
 /** A key that the first or the second of two lanes takes. */
 function keyOn(lane: 0 | 1, index = 0): string {
@@ -103,5 +109,31 @@ describe('a pool that closes', () => {
     await world.run(5)
     assert.equal(call.outcome, 'not-sent')
     await world.assertNothingLeft()
+  })
+})
+
+describe('a transaction that was refused', () => {
+  it('is not sent again once its signal is aborted', async () => {
+    await using server = await FakeServer.start()
+    const controller = new AbortController()
+    server.expect('MULTI').always().reply(new Simple('OK'))
+    server.expect('INCR').do((connection) => {
+      server.refuse()
+      connection.reply(LOADING)
+    })
+    server.expect('EXEC').always().reply(new Error('EXECABORT Transaction discarded because of previous errors.'))
+    const redis = new Redis(server.url, { backoffMax: 20 })
+    try {
+      const refused = redis.withAbortSignal(controller.signal).multi().incr('key').exec()
+      await until('it is taken back', () => redis.pool.stats().counters.retried === 1)
+      controller.abort(new Error('enough'))
+      await assert.rejects(refused, /enough/)
+      await server.listen()
+      await redis.connect()
+      assert.equal(await redis.echo('behind it'), 'behind it')
+      assert.equal(server.received.filter(([name]) => name === 'MULTI').length, 1)
+    } finally {
+      redis.destroy()
+    }
   })
 })
