@@ -106,7 +106,7 @@ export class Dispatch {
     }
     const waiter = wait()
     if (waiter === undefined) return
-    this.leases.push(waiter)
+    this.leases.insert(waiter)
     this.serve()
   }
 

@@ -6,6 +6,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { Request } from '../../src/connection/request.js'
 import { Lanes } from '../../src/pool/lanes.js'
+import { WaitingRoom } from '../../src/pool/waiting-room.js'
 import type { ModelConnection, Mood } from '../support/model-server.js'
 import { type Call, type Loan, World } from '../support/pool-harness.js'
 
@@ -358,6 +359,10 @@ describe('the property of order bites', () => {
 
   it('when a pinned key does not follow what is sent after the change', async () => {
     assert.match(await bites(Lanes.prototype, 'follow', () => {}), /out of order/)
+  })
+
+  it('when what is sent again stands among what waits, and not before it', async () => {
+    assert.match(await bites(WaitingRoom.prototype, 'comeBack', () => {}), /out of order/)
   })
 
   it('when a settled request that holds a slot is forgotten instead of kept as a tombstone', async () => {

@@ -6,7 +6,7 @@ import { hashOf } from '../../src/command/key-hash.js'
 import { Redis } from '../../src/index.js'
 import { until } from '../live/support-live.js'
 import { FakeServer } from '../support/fake-server.js'
-import { World, type WorldOptions } from '../support/pool-harness.js'
+import { type CallOptions, World, type WorldOptions } from '../support/pool-harness.js'
 import { Simple } from '../support/resp.js'
 
 const LOADING = new Error('LOADING Redis is loading the dataset in memory')
@@ -80,6 +80,75 @@ describe('a command that was refused', () => {
     assert.equal(slow.state, 'answered')
     world.assertBooks()
   })
+})
+
+describe('a write that was refused while another on its key is unanswered', () => {
+  /** The first of two writes is refused, the reply to the second is still owed. */
+  async function oneOfTwo(options: CallOptions = {}) {
+    const world = await twoLanes()
+    for (const connection of world.server.open) connection.hold('requests')
+    const key = keyOn(0)
+    const calls = [world.sendWith(options, 'APPEND', key, 'a'), world.send('APPEND', key, 'b')] as const
+    await world.run(2)
+    world.server.mood = 'loading'
+    for (const connection of world.server.open) connection.step()
+    world.server.mood = 'ready'
+    await world.run(2)
+    assert.equal(calls[0].state, 'pending')
+    return { world, calls, key }
+  }
+
+  it('is sent again before the other when that one is refused as well', async () => {
+    const { world, calls, key } = await oneOfTwo()
+    world.server.mood = 'loading'
+    for (const connection of world.server.open) connection.step()
+    world.server.mood = 'ready'
+    for (const connection of world.server.open) connection.resume()
+    const third = world.send('APPEND', key, 'c')
+    await world.run(100)
+    assert.deepEqual(
+      [...calls, third].map(({ value }) => value),
+      [1, 2, 3],
+    )
+    world.assertBooks()
+  })
+
+  it('is told of its refusal when the other is answered well', async () => {
+    const { world, calls, key } = await oneOfTwo()
+    for (const connection of world.server.open) connection.resume()
+    await world.run(100)
+    assert.deepEqual([calls[0].outcome, calls[1].value], ['rejected', 1])
+    assert.equal(world.server.appliedTo(key, 'APPEND').length, 1)
+    world.assertBooks()
+  })
+
+  it('waits no longer than its deadline or its signal allows', async () => {
+    const controller = new AbortController()
+    for (const options of [{ timeout: 20 }, { signal: controller.signal }]) {
+      const { world, calls } = await oneOfTwo(options)
+      if ('signal' in options) controller.abort()
+      await world.run(30)
+      assert.equal(calls[0].state, 'failed')
+      for (const connection of world.server.open) connection.resume()
+      await world.run(100)
+      assert.equal(calls[1].value, 1)
+      world.assertBooks()
+    }
+  })
+
+  for (const timeout of [0, 10]) {
+    it(`is told when the pool closes, ${timeout > 0 ? 'by force' : 'in peace'}`, async () => {
+      const { world, calls } = await oneOfTwo()
+      const closed = world.pool.close(timeout)
+      await world.run(20)
+      for (const connection of world.server.open) connection.resume()
+      await world.run(20)
+      await closed
+      const outcomes = calls.map(({ state, outcome }) => outcome ?? state)
+      assert.deepEqual(outcomes, ['rejected', timeout > 0 ? 'ambiguous' : 'answered'])
+      await world.assertNothingLeft()
+    })
+  }
 })
 
 describe('a pool that closes', () => {
