@@ -98,8 +98,9 @@ export class Pool {
 
   /** Replaces every connection gracefully: none takes new work, each ends when it has answered. */
   retire(): void {
-    this.#core.doomAll('retired')
-    this.#core.serve()
+    const core = this.#core
+    for (const entry of core.roster.all()) core.doom(entry, 'retired')
+    core.serve()
   }
 
   /** Takes nothing new and ends when what was accepted is done, at the latest after `timeout` ms; 0 for no limit. */

@@ -189,9 +189,9 @@ export class Roster {
     this.#take(entry)
   }
 
-  /** The connection that became idle last: it is warm, and the others may age. */
+  /** The connection that became idle last: it is warm, and the others may age. A doomed one is about to end. */
   newestIdle(): Entry | undefined {
-    return this.#at.idle.at(-1)
+    return this.#at.idle.findLast(({ doomed }) => doomed === undefined)
   }
 
   #take(entry: Entry): void {

@@ -2,5 +2,6 @@
 
 import type { Row } from './row.js'
 import { connections } from './rows/connections.js'
+import { refusals } from './rows/refusals.js'
 
-export const ROWS: readonly Row[] = [...connections]
+export const ROWS: readonly Row[] = [...connections, ...refusals]

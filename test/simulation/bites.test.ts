@@ -79,9 +79,10 @@ describe('the simulation notices code that', () => {
       ['once', 'I9'],
       Recall.prototype,
       'lost',
-      () =>
-        function (this: Recall, _, request) {
-          return this.takeBack(request)
+      (lost) =>
+        function (this: Recall, entry, request, error) {
+          error.outcome = 'not-sent'
+          return lost.call(this, entry, request, error)
         },
     ))
 
