@@ -124,7 +124,7 @@ export class Connection implements ReplyHandler, TransportEvents {
       this.#encodeChain(first)
     } catch (error) {
       // Half a chain must never reach the server: a MULTI without its EXEC would swallow everybody's commands.
-      this.destroy('aborted', 'a command could not be encoded', error)
+      if (first.next !== undefined) this.destroy('aborted', 'a command could not be encoded', error)
       first.turnAway(error)
       return
     }
@@ -203,7 +203,12 @@ export class Connection implements ReplyHandler, TransportEvents {
 
   flush(): void {
     this.#flushScheduled = false
-    if (this.state === 'closed' || !this.#slots.flush()) return
+    if (this.state === 'closed') return
+    if (!this.#encoder.isIntact) {
+      this.destroy('aborted', 'a Buffer was detached before it could be sent')
+      return
+    }
+    if (!this.#slots.flush()) return
     const now = this.#clock.now()
     this.usedAt = now
     this.roundTrip.flushed(this.#slots.sent, now, !this.#slots.endsBlocked)
