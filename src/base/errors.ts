@@ -51,7 +51,15 @@ export class ArgumentError extends RespoolError {
   }
 }
 
+/** What may have been applied in part before it failed. */
 const PARTIAL: ReadonlySet<string> = new Set(['EVAL', 'EVALSHA', 'FCALL', 'EXEC'])
+
+/**
+ * The server's own words for what it did not even begin; a script may answer with the same first word after it wrote.
+ * https://github.com/redis/redis/blob/7.0.15/src/server.c#L1767
+ */
+const NOT_BEGUN =
+  /^(LOADING \w+ is loading the dataset|MASTERDOWN Link with |NOSCRIPT No matching script|NOAUTH Authentication required|READONLY You can't write against a read only (replica|slave)\.?$|BUSY \w+ is busy running a script)/
 
 /** The server answered with an error. */
 export class ReplyError extends RespoolError {
@@ -64,10 +72,10 @@ export class ReplyError extends RespoolError {
     this.kind = /^[A-Z][A-Z0-9_]*(?= |$)/.exec(message)?.[0] ?? 'ERR'
   }
 
-  /** Notes whose answer this is. A script or a transaction may have been applied in part before it failed. */
+  /** Notes whose answer this is. */
   answering(command: string): this {
     this.command = command
-    this.outcome = PARTIAL.has(command) ? 'ambiguous' : 'rejected'
+    this.outcome = PARTIAL.has(command) && !NOT_BEGUN.test(this.message) ? 'ambiguous' : 'rejected'
     return this
   }
 
@@ -92,6 +100,7 @@ export type CloseReason =
   | 'network-error'
   | 'protocol-error'
   | 'stalled'
+  | 'refused'
   | 'dirty'
   | 'idle'
   | 'lifetime'

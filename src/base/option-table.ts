@@ -137,7 +137,10 @@ export function oneOf<const Allowed extends string | number>(
     ...common(row, true),
     kind: 'union',
     default: row.default,
-    expected: allowed.map((value) => inspect(value)).join(' or '),
+    expected: allowed
+      .map((value) => inspect(value))
+      .join(', ')
+      .replace(/, ([^,]*)$/, ' or $1'),
     allowed,
     accepts: (value): value is Exclude<Allowed, undefined> => allowed.some((each) => each === value),
     fromText: (value) => allowed.find((each) => String(each) === value),

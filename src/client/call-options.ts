@@ -2,6 +2,7 @@
 
 import { custom, duration, type OptionTable, readOptions, text } from '../base/option-table.js'
 import type { TypeMapping } from '../command/definitions.js'
+import { RETRY_MODES, type RetryMode } from '../command/repeat.js'
 
 export interface CloseOptions {
   /** Milliseconds after which what still runs is rejected; 0 = no limit. Default 0. */
@@ -64,11 +65,15 @@ interface CommandValues {
   readonly abortSignal: AbortSignal | undefined
   /** Milliseconds from the call to the reply, waiting included; 0 = no limit. */
   readonly timeout: number | undefined
+  /** What is sent again after a loss or a refusal, as the pool's option `retry`. */
+  readonly retry: RetryMode | undefined
 }
 
 export type CommandOptions = { readonly [Name in keyof CommandValues]?: CommandValues[Name] | undefined }
 
 const isTypeMapping = (value: unknown): value is TypeMapping => typeof value === 'object' && value !== null
+
+const isRetryMode = (value: unknown): value is RetryMode => RETRY_MODES.some((mode) => mode === value)
 
 const commandTable: OptionTable<CommandValues> = {
   typeMapping: custom<TypeMapping | undefined>({
@@ -80,6 +85,13 @@ const commandTable: OptionTable<CommandValues> = {
   }),
   abortSignal: { ...signal, also: ['signal'] },
   timeout: { ...timeout, also: ['commandTimeout'] },
+  retry: custom<RetryMode | undefined>({
+    kind: 'object',
+    default: undefined,
+    expected: "'safe', 'none', 'idempotent' or 'at-least-once'",
+    accepts: isRetryMode,
+    doc: 'What is sent again after a loss or a refusal.',
+  }),
 }
 
 export function readCommandOptions(options: unknown): CommandValues {

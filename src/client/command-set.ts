@@ -7,6 +7,7 @@ import type { CatalogEntry } from '../command/catalog.js'
 import type { CommandDefinition, RedisArgument, TypeMapping } from '../command/definitions.js'
 import { hashOf, NO_KEY } from '../command/key-hash.js'
 import { orderingKeyOf } from '../command/ordering.js'
+import type { RetryMode } from '../command/repeat.js'
 import { blockingTimeoutOf, type Route, routeOf, staticRouteOf } from '../command/routing.js'
 import { type CommandMethods, defineCommands, transformReplyOf } from '../command/surface.js'
 import { type ReplyTransform, Request } from '../connection/request.js'
@@ -19,6 +20,7 @@ export interface CommandSettings {
   readonly signal: AbortSignal | undefined
   /** `commandTimeout` in ms; 0 for none. */
   readonly timeout: number
+  readonly retry: RetryMode
 }
 
 /** A command ready to be sent, before it has a caller. */
@@ -99,6 +101,7 @@ export function promiseOf(
     request.transform = command.transform
     request.signal = settings.signal
     request.timeout = settings.timeout
+    request.retry = settings.retry
     if (command.route !== 'shared') request.blocksFor = blockingTimeoutOf(command.args) ?? 0
     dispatch(request)
   })

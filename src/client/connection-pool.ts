@@ -167,7 +167,7 @@ export function isConnectionPool(value: unknown): value is ConnectionPool {
 }
 
 function connectorFor(options: ResolvedConnectionOptions, address: string, unref: boolean) {
-  const { host, port, path, keepAlive, connectTimeout, socketTimeout, maxReplySize } = options
+  const { host, port, path, keepAlive, connectTimeout, socketTimeout, maxReplySize, integrity } = options
   const dial = dialerFor({ host, port, path, tls: options.tls?.reveal(), keepAlive, unref })
   const handshake = handshakeFor({
     protocol: options.protocol,
@@ -176,6 +176,6 @@ function connectorFor(options: ResolvedConnectionOptions, address: string, unref
     library: options.clientInfo ? { name: 'respool', version: VERSION } : undefined,
     login: () => options.credentials.read(),
   })
-  const settings = { address, connectTimeout, socketTimeout, maxReplySize }
+  const settings = { address, connectTimeout, socketTimeout, maxReplySize, integrity }
   return (owner: ConnectionOwner): Connection => new Connection(dial, handshake, settings, systemClock, owner)
 }

@@ -185,11 +185,12 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
 
   /** The same pool with other settings for its commands. */
   withCommandOptions(options: CommandOptions): Redis<RESP, TM> {
-    const { typeMapping, abortSignal, timeout } = readCommandOptions(options)
+    const { typeMapping, abortSignal, timeout, retry } = readCommandOptions(options)
     const settings: CommandSettings = {
       typeMapping: typeMapping ?? this.#settings.typeMapping,
       signal: abortSignal ?? this.#settings.signal,
       timeout: timeout ?? this.#settings.timeout,
+      retry: retry ?? this.#settings.retry,
     }
     return new Redis<RESP, TM>(new View(this.pool, settings))
   }
@@ -231,5 +232,6 @@ function open(first: unknown, second: unknown): View {
     typeMapping: read.client.typeMapping,
     signal: undefined,
     timeout: pool.options.commandTimeout,
+    retry: pool.options.retry,
   })
 }

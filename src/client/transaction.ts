@@ -12,7 +12,8 @@ import type {
 } from '../command/definitions.js'
 import { NO_KEY } from '../command/key-hash.js'
 import { wireNameOf } from '../command/names.js'
-import { Request } from '../connection/request.js'
+import { onlyReads } from '../command/repeat.js'
+import { Request, type Unit } from '../connection/request.js'
 import type { Reply } from '../resp/types.js'
 import {
   addCommands,
@@ -132,21 +133,22 @@ export class Transaction<
   async #transaction(): Promise<unknown[]> {
     const commands = [...this.#commands]
     if (commands.length === 0) return []
-    let refused: unknown
-    const refuse = (error: unknown): void => {
-      refused ??= error
-    }
     const { settings } = this.#target
+    // Why one of them was refused is kept by their unit; only EXEC has a caller.
+    const ignore = (): void => {}
     const replies = await new Promise<unknown>((resolve, reject) => {
       // The first key stays on its lane until EXEC is answered: that is when its commands are applied.
       const { hash } = commands[0] ?? { hash: NO_KEY }
-      const execute = this.#request(['EXEC'], resolve, (error) => reject(aborted(error, refused)), hash)
+      const execute = this.#request(['EXEC'], resolve, (error) => reject(aborted(error, execute.unit)), hash)
       execute.mapping = settings.typeMapping
       execute.transform = (reply, protocol) =>
         Array.isArray(reply) ? reply.map((item, index) => transformed(commands[index], item, protocol)) : reply
       let next = execute
-      for (const { args } of commands.toReversed()) next = this.#request(args, () => {}, refuse, NO_KEY, next)
-      this.#target.send(this.#request(['MULTI'], () => {}, refuse, hash, next))
+      for (const { args } of commands.toReversed()) next = this.#request(args, ignore, ignore, NO_KEY, next)
+      const first = this.#request(['MULTI'], ignore, ignore, hash, next)
+      const unit = { first, refusal: undefined }
+      for (let each: Request | undefined = first; each !== undefined; each = each.next) each.unit = unit
+      this.#target.send(first)
     })
     if (!Array.isArray(replies))
       throw new WatchError('a watched key was changed; nothing was applied', { outcome: 'rejected' })
@@ -157,6 +159,8 @@ export class Transaction<
     const commands = [...this.#commands]
     if (commands.length === 0) return []
     for (const { args, route } of commands) if (route === 'blocking') throw mayBlock(wireNameOf(args))
+    // A write that is sent again would come after what stood behind it.
+    const mayRepeat = commands.every(({ args }) => onlyReads(args))
     const replies: Promise<unknown>[] = []
     let next: Request | undefined
     for (const command of commands.toReversed()) {
@@ -169,6 +173,7 @@ export class Transaction<
           next = this.#request(command.args, resolve, fail, hash, next)
           next.mapping = this.#target.settings.typeMapping
           next.transform = command.transform
+          if (!mayRepeat) next.retry = 'none'
         }),
       )
     }
@@ -184,10 +189,11 @@ export class Transaction<
     hash: number = NO_KEY,
     next?: Request,
   ): Request {
-    const { signal, timeout } = this.#target.settings
+    const { signal, timeout, retry } = this.#target.settings
     const request = new Request(args, hash, resolve, reject)
     request.signal = signal
     request.timeout = timeout
+    request.retry = retry
     request.next = next
     return request
   }
@@ -199,9 +205,9 @@ function transformed(command: PreparedCommand | undefined, reply: Reply, protoco
 }
 
 /** EXEC is refused because a command was: that one is the cause. Nothing was applied then. */
-function aborted(error: unknown, refused: unknown): unknown {
+function aborted(error: unknown, unit: Unit | undefined): unknown {
   if (!(error instanceof ReplyError) || error.kind !== 'EXECABORT') return error
-  return new ReplyError(error.message, { outcome: 'rejected', command: 'EXEC', cause: refused })
+  return new ReplyError(error.message, { outcome: 'rejected', command: 'EXEC', cause: unit?.refusal })
 }
 
 /** Between MULTI and EXEC it would return at once; here it would hold up its followers, and others' commands. */

@@ -7,6 +7,7 @@ import {
   type CloseReason,
   ConnectionError,
   ConnectTimeoutError,
+  type Outcome,
   ProtocolError,
   type ReplyError,
 } from '../base/errors.js'
@@ -14,7 +15,9 @@ import { Decoder, type ReplyHandler } from '../resp/decoder.js'
 import { Encoder } from '../resp/encoder.js'
 import type { Reply, ReplyMapping } from '../resp/types.js'
 import type { ConnectionOwner, ConnectionSettings, ConnectionState } from './contract.js'
+import { endOf, lossOf } from './ending.js'
 import { type Handshake, type HandshakeResult, handshakeError } from './handshake.js'
+import { type Answer, Integrity } from './integrity.js'
 import { Parting } from './parting.js'
 import { confirmsSubscription } from './push.js'
 import { Request } from './request.js'
@@ -43,6 +46,9 @@ export class Connection implements ReplyHandler, TransportEvents {
   state: ConnectionState = 'connecting'
   readonly roundTrip = new RoundTrip()
   error: ConnectionError | undefined
+  errorReplies = 0
+  /** Whether the socket still holds back what was written. */
+  saturated = false
 
   readonly #settings: ConnectionSettings
   readonly #clock: Clock
@@ -53,12 +59,12 @@ export class Connection implements ReplyHandler, TransportEvents {
   readonly #encoder = new Encoder()
   readonly #slots = new Slots()
   readonly #parting: Parting
+  /** Present while replies are proven before anybody sees them. */
+  #integrity: Integrity | undefined
   #connectDeadline: Timer | undefined
   #flushScheduled = false
-  #saturated = false
   /** Bytes that the transport held back when it was last looked at. */
   #pending = 0
-  #errorReplies = 0
   /** Replies to the handshake. */
   #greeted = Number.POSITIVE_INFINITY
 
@@ -89,14 +95,12 @@ export class Connection implements ReplyHandler, TransportEvents {
     return this.#slots.sent
   }
 
-  /** Replies that came; less than what left the slots once the connection has ended. */
   get answered(): number {
     return this.#slots.answered
   }
 
-  /** Whether somebody still waits for a reply; tombstones are nobody's. */
   get isAwaited(): boolean {
-    return this.#slots.isAwaited
+    return this.#slots.isAwaited || (this.#integrity?.isAwaited ?? false)
   }
 
   /** Whether it has ever answered more than the handshake. */
@@ -104,18 +108,12 @@ export class Connection implements ReplyHandler, TransportEvents {
     return this.answered > this.#greeted
   }
 
-  get errorReplies(): number {
-    return this.#errorReplies
-  }
-
-  /** Whether the next reply is that of a blocking command, which may take its time. */
   get isBlocked(): boolean {
     return this.#slots.isBlocked
   }
 
-  /** Whether the socket still holds back what was written. */
-  get saturated(): boolean {
-    return this.#saturated
+  get isClosed(): boolean {
+    return this.state === 'closed'
   }
 
   /** Encodes the request and its followers, gives each a slot, and writes them: at once, or at the end of this tick. */
@@ -138,10 +136,14 @@ export class Connection implements ReplyHandler, TransportEvents {
   }
 
   #encodeChain(first: Request): void {
-    for (let request: Request | undefined = first; request !== undefined; request = request.next) {
-      this.#encoder.encode(request.args)
-      this.#slots.push(request)
-    }
+    for (let request: Request | undefined = first; request !== undefined; request = request.next) this.#add(request)
+    this.#add(this.#integrity?.wrote(first))
+  }
+
+  #add(request: Request | undefined): void {
+    if (request === undefined) return
+    this.#encoder.encode(request.args)
+    this.#slots.push(request)
   }
 
   /** Sends a request that does not count as use. */
@@ -167,6 +169,7 @@ export class Connection implements ReplyHandler, TransportEvents {
   check(now: number): void {
     if (this.state !== 'ready') return
     this.#slots.expire(now)
+    this.#integrity?.expire(now)
     const pending = this.#transport.pending
     if (pending < this.#pending) this.activeAt = now
     this.#pending = pending
@@ -188,12 +191,18 @@ export class Connection implements ReplyHandler, TransportEvents {
     const details = cause === undefined ? {} : { cause }
     const error = typeof problem === 'string' ? new ConnectionError(problem, reason, this.address, details) : problem
     this.error = error
-    this.#slots.abandon(({ label: command }, outcome) => {
-      const lost = { outcome, command, cause: error }
-      return new ConnectionError(`${command} got no reply: ${error.message}`, reason, this.address, lost)
-    })
+    const culprit = reason === 'protocol-error' ? this.#slots.oldest : undefined
+    for (const request of this.#integrity?.held() ?? []) this.#lose(request, 'ambiguous', error)
+    // Whatever broke the protocol would break it again.
+    this.#slots.abandon((request, outcome) => this.#lose(request, outcome, error, request !== culprit))
     this.#owner.closed(error)
     this.#parting.begin(reason)
+  }
+
+  #lose(request: Request, outcome: Outcome, cause: ConnectionError, mayRepeat = true): void {
+    if (request.state === 'settled') return
+    const error = lossOf(request.label, outcome, cause)
+    if (!mayRepeat || !this.#owner.lost(request, error)) request.fail(error)
   }
 
   /** Stops waiting for the server to close its side. */
@@ -208,6 +217,7 @@ export class Connection implements ReplyHandler, TransportEvents {
       this.destroy('aborted', 'a Buffer was detached before it could be sent')
       return
     }
+    this.#add(this.#integrity?.mark(this.#slots.newest?.blocksFor))
     if (!this.#slots.flush()) return
     const now = this.#clock.now()
     this.usedAt = now
@@ -220,7 +230,7 @@ export class Connection implements ReplyHandler, TransportEvents {
       return transport.pending === 0
     })
     if (several) transport.uncork()
-    if (transport.pending > HIGH_WATER) this.#saturated = true
+    if (transport.pending > HIGH_WATER) this.saturated = true
   }
 
   // TransportEvents
@@ -252,25 +262,19 @@ export class Connection implements ReplyHandler, TransportEvents {
   }
 
   drained(): void {
-    if (!this.#saturated) return
-    this.#saturated = false
+    if (!this.saturated) return
+    this.saturated = false
     this.activeAt = this.#clock.now()
     if (this.state === 'ready') this.#owner.room()
   }
 
-  closed(error: Error | undefined): void {
+  closed(cause: Error | undefined): void {
     if (this.state === 'closed') {
       this.forget()
       return
     }
-    const phase = this.state === 'connecting'
-    if (error === undefined) {
-      const when = phase ? 'before the connection was ready' : 'while it was in use'
-      this.destroy(phase ? 'connect-failed' : 'server-closed', `${this.address} closed the connection ${when}`)
-      return
-    }
-    const what = phase ? `cannot connect to ${this.address}` : `the connection to ${this.address} broke`
-    this.destroy(phase ? 'connect-failed' : 'network-error', `${what}: ${error.message}`, error)
+    const error = endOf(this.address, this.state === 'ready', cause)
+    this.destroy(error.reason, error)
   }
 
   // ReplyHandler
@@ -278,7 +282,8 @@ export class Connection implements ReplyHandler, TransportEvents {
   onReply(value: Reply): void {
     const request = this.#slots.take()
     if (request === undefined) throw new ProtocolError('a reply came that no command asked for')
-    request.succeed(value, this.protocol)
+    if (this.#integrity === undefined) request.succeed(value, this.protocol)
+    else this.#integrity.answered(request, { reply: value })
   }
 
   onErrorReply(error: ReplyError): void {
@@ -289,8 +294,20 @@ export class Connection implements ReplyHandler, TransportEvents {
       this.#handshakeFailed(error)
       return
     }
-    this.#errorReplies++
-    request.fail(error.answering(request.label))
+    this.errorReplies++
+    if (this.#integrity === undefined) this.#refuse(request, error)
+    else this.#integrity.answered(request, { error })
+  }
+
+  #refuse(request: Request, error: ReplyError): void {
+    error.answering(request.label)
+    if (request.unit !== undefined) request.unit.refusal ??= error
+    if (!this.#owner.refused(request, error)) request.fail(error)
+  }
+
+  readonly #settle = (request: Request, answer: Answer): void => {
+    if ('error' in answer) this.#refuse(request, answer.error)
+    else request.succeed(answer.reply, this.protocol)
   }
 
   onPush(items: Reply[]): void {
@@ -304,10 +321,6 @@ export class Connection implements ReplyHandler, TransportEvents {
   }
 
   // The rest
-
-  get isClosed(): boolean {
-    return this.state === 'closed'
-  }
 
   #shakeHands(): Promise<HandshakeResult> {
     return this.#handshake(
@@ -325,6 +338,8 @@ export class Connection implements ReplyHandler, TransportEvents {
     this.protocol = result.protocol
     this.state = 'ready'
     this.#greeted = this.answered
+    const { integrity } = this.#settings
+    if (integrity !== 'off') this.#integrity = new Integrity(integrity, this.#settle)
     this.#owner.ready()
   }
 

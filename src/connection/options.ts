@@ -18,6 +18,7 @@ import {
   text,
 } from '../base/option-table.js'
 import type { Login } from './handshake.js'
+import type { IntegrityMode } from './integrity.js'
 
 /** A password, or a function that is asked for one at each new connection. */
 export type Password = string | (() => string | Promise<string>)
@@ -60,6 +61,8 @@ export interface ConnectionValues {
    * destroys the connection. Default 512 MiB.
    */
   readonly maxReplySize: number
+  /** How often an ECHO proves that replies are in step: `off`, `batch` (once per write), `command`. Default `off`. */
+  readonly integrity: IntegrityMode
   /** Whether to tell the server this library's name and version (CLIENT SETINFO). Default `true`. */
   readonly clientInfo: boolean
 }
@@ -154,6 +157,11 @@ export const connectionOptionTable: OptionTable<ConnectionValues> = {
     max: 2_147_483_647,
     unit: 'bytes',
     doc: 'How long one string in a reply may be; a whole reply may take twice as much, and always 16 MiB. More destroys the connection.',
+  }),
+  integrity: oneOf(['off', 'batch', 'command'], {
+    default: 'off',
+    also: ['highIntegrity'],
+    doc: 'How often an ECHO proves that replies are in step, before anybody sees them: once per write, or behind each command.',
   }),
   clientInfo: boolean({
     default: true,

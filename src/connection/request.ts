@@ -1,6 +1,8 @@
 // Owns one command on its way: its arguments, its caller's promise and what became of it. Knows no socket.
 
 import { onAbort } from '../base/abort.js'
+import { ConnectionError, RespoolError } from '../base/errors.js'
+import type { RetryMode } from '../command/repeat.js'
 import type { Argument } from '../resp/encoder.js'
 import type { Reply, ReplyMapping } from '../resp/types.js'
 
@@ -9,6 +11,13 @@ export type RequestState = 'waiting' | 'sent' | 'settled'
 
 /** Makes the caller's value of a reply, which has the shapes of the protocol that its connection speaks. */
 export type ReplyTransform = (reply: Reply, protocol: 2 | 3) => unknown
+
+/** Several commands that are one to their caller, MULTI … EXEC: applied and sent again together or not at all. */
+export interface Unit {
+  readonly first: Request
+  /** Why the server refused the first of them that it refused. */
+  refusal: unknown
+}
 
 /**
  * A request that was settled while it holds a slot is a tombstone: its reply is still read and then dropped,
@@ -29,6 +38,14 @@ export class Request {
   blocksFor = 0
   /** The request that must be written directly behind this one, for transactions and pipelines. */
   next: Request | undefined = undefined
+  /** The transaction that it belongs to. */
+  unit: Unit | undefined = undefined
+  /** When it may be sent again after a loss or a refusal. */
+  retry: RetryMode = 'none'
+  /** How often it was sent again. */
+  repeats = 0
+  /** How an earlier attempt was lost that may have taken effect. */
+  doubt: ConnectionError | undefined = undefined
   /** Aborts the wait for the reply; the command itself may still be applied. */
   signal: AbortSignal | undefined = undefined
   /** Its place in a queue while it waits. */
@@ -88,11 +105,18 @@ export class Request {
     this.state = 'settled'
     this.waiter?.leave()
     this.disarm()
-    this.reject(error)
+    this.reject(this.doubt === undefined ? error : inDoubt(this.label, this.doubt, error))
   }
 
   /** Fails this request and everything that was to be written behind it. */
   turnAway(error: unknown): void {
     for (let request: Request | undefined = this; request !== undefined; request = request.next) request.fail(error)
   }
+}
+
+/** Whatever became of the last attempt, the lost one before it may have taken effect. */
+function inDoubt(command: string, loss: ConnectionError, error: unknown): unknown {
+  if (!(error instanceof RespoolError) || error.outcome === undefined || error.outcome === 'ambiguous') return error
+  const message = `${command} got no reply and may have been applied; sent again, it failed: ${error.message}`
+  return new ConnectionError(message, loss.reason, loss.address, { outcome: 'ambiguous', command, cause: error })
 }

@@ -38,7 +38,7 @@ export class Slots {
 
   /** Whether the last reply is. */
   get endsBlocked(): boolean {
-    return blocks(this.#ring.at(this.#ring.tail - 1))
+    return blocks(this.newest)
   }
 
   /** Whether anybody still waits for a reply. */
@@ -49,6 +49,10 @@ export class Slots {
 
   get oldest(): Request | undefined {
     return this.#ring.peek()
+  }
+
+  get newest(): Request | undefined {
+    return this.#ring.at(this.#ring.tail - 1)
   }
 
   push(request: Request): void {
@@ -93,12 +97,11 @@ export class Slots {
     this.#earliestDeadline = next
   }
 
-  /** The connection has ended: fails all that nobody gave up on before. */
-  abandon(errorFor: (request: Request, outcome: Outcome) => Error): void {
+  /** The connection has ended: empties all slots, oldest first. */
+  abandon(lose: (request: Request, outcome: Outcome) => void): void {
     this.#abandoned = this.inFlight
     for (let request = this.#ring.shift(); request !== undefined; request = this.#ring.shift()) {
-      if (request.state === 'settled') continue
-      request.fail(errorFor(request, this.#ring.head > this.#flushed ? 'not-sent' : 'ambiguous'))
+      lose(request, this.#ring.head > this.#flushed ? 'not-sent' : 'ambiguous')
     }
   }
 }

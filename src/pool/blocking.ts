@@ -3,7 +3,7 @@
 
 import { onAbort } from '../base/abort.js'
 import { type Clock, setDeadline, type Timer } from '../base/clock.js'
-import { CommandTimeoutError, ReplyError } from '../base/errors.js'
+import { CommandTimeoutError, ConnectionError, ReplyError } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
 import { Request } from '../connection/request.js'
 import type { Entry } from './roster.js'
@@ -22,6 +22,8 @@ export interface BlockingHost {
   hold(entry: Entry): void
   letGo(entry: Entry): void
   isHeld(entry: Entry): boolean
+  /** Whether the request is sent again instead of failing. */
+  takesBack(entry: Entry, request: Request, error: ReplyError | ConnectionError): boolean
   /** Whether another connection than this one is there, may be made, or comes back by itself. */
   canReach(entry: Entry): boolean
 }
@@ -45,7 +47,8 @@ export function sendBlocking(host: BlockingHost, entry: Entry, request: Request)
     finish()
   }
   const failed = (error: unknown): void => {
-    if (!isUnblocked(error)) settle(() => request.fail(error))
+    if (!isUnblocked(error))
+      settle(() => (reason === undefined ? failOrRepeat(host, entry, request, error) : request.fail(error)))
     else if (reason !== undefined) settle(() => request.fail(reason?.error))
     // Meant for the command before this one on the same lease. Nothing was popped, so it may be sent again.
     else if (host.isHeld(entry) && !connection.isClosed) connection.send(onWire())
@@ -111,6 +114,12 @@ function unblock(host: BlockingHost, entry: Entry, cause: unknown): Timer {
       if (asking?.state === 'waiting') asking.fail(cause)
     },
   }
+}
+
+function failOrRepeat(host: BlockingHost, entry: Entry, request: Request, error: unknown): void {
+  const isOurs = error instanceof ReplyError || error instanceof ConnectionError
+  if (!isOurs || !host.takesBack(entry, request, error)) request.fail(error)
+  else if (request.signal !== undefined) request.arm(request.signal)
 }
 
 function isUnblocked(error: unknown): boolean {

@@ -2,15 +2,16 @@
 // arrives here and ends in a move on the roster. Knows no callers by name and no policy of who is served first.
 
 import type { Clock } from '../base/clock.js'
-import { type CloseReason, ConnectionError } from '../base/errors.js'
+import { type CloseReason, ConnectionError, type ReplyError } from '../base/errors.js'
 import type { Request } from '../connection/request.js'
 import type { Reply } from '../resp/types.js'
-import { sendBlocking } from './blocking.js'
-import { type Borrower, CommandBorrower } from './borrower.js'
+import { Alone } from './alone.js'
+import type { Borrower } from './borrower.js'
 import type { DispatchLimits, Phase, PoolDependencies } from './contract.js'
 import { Dispatch } from './dispatch.js'
 import { hungUp, reasonOf } from './endings.js'
 import { Keeper } from './keeper.js'
+import { Recall } from './recall.js'
 import { Entry, type Holder, Roster } from './roster.js'
 import { Counters, describeHolder, type PoolStats } from './stats.js'
 import { isHopeless, Supply } from './supply.js'
@@ -30,6 +31,7 @@ export class PoolCore {
   readonly dispatch: Dispatch
   readonly supply: Supply
   readonly keeper: Keeper
+  readonly recall: Recall
   phase: Phase = 'open'
   /** Told when a connection is ready or a dial has failed. */
   readonly warming: { resolve(): void; reject(error: unknown): void }[] = []
@@ -37,8 +39,7 @@ export class PoolCore {
   quiet: (() => void) | undefined
   readonly #deps: PoolDependencies
   readonly room: WaitingRoom
-  /** How many CLIENT UNBLOCKs that concern an entry are on their way. */
-  readonly #held = new Map<Entry, number>()
+  readonly alone = new Alone(this)
 
   constructor(deps: PoolDependencies, stats: () => PoolStats) {
     const { settings, clock } = deps
@@ -50,6 +51,7 @@ export class PoolCore {
     this.dispatch = new Dispatch(this.roster, this.limits, this)
     this.supply = new Supply(this.roster, clock, deps.random, settings, () => this.serve())
     this.keeper = new Keeper(this.roster, clock, settings, this.limits, this)
+    this.recall = new Recall(this, settings)
     this.room = new WaitingRoom({
       clock,
       counters: this.counters,
@@ -89,17 +91,30 @@ export class PoolCore {
     this.dispatch.borrow(borrower, () => this.room.admitBorrower(borrower, timeout, signal))
   }
 
-  /** Lends a connection to one command: one that blocks, or any in a classic pool. */
-  executeAlone(request: Request, kind: 'command' | 'blocking'): void {
-    const borrower = new CommandBorrower(this, request, kind)
-    this.dispatch.borrow(borrower, () => this.room.admitCommand(borrower, request))
-  }
-
   /** Ends the connection once it is free, and takes it out of use until then. */
   doom(entry: Entry, reason: CloseReason): void {
     entry.doomed = reason
     if (entry.place === 'idle') this.#endIfUnwanted(entry)
     else if (entry.place === 'shared' || entry.place === 'late') this.dispatch.drain(entry)
+  }
+
+  doomAll(reason: CloseReason): void {
+    for (const entry of this.roster.all()) this.doom(entry, reason)
+  }
+
+  /** Sends again what was taken back, before everything that waits. */
+  resend(requests: readonly Request[]): void {
+    const sharing = requests.filter((request) => !this.#needsWhole(request))
+    if (sharing.length > 0) this.dispatch.lanesChanged(sharing)
+    for (const request of requests) if (this.#needsWhole(request)) this.alone.executeAlone(request)
+  }
+
+  #needsWhole(request: Request): boolean {
+    return this.dispatch.classic || request.blocksFor > 0
+  }
+
+  get isOver(): boolean {
+    return this.phase === 'closed'
   }
 
   serve(): void {
@@ -156,36 +171,13 @@ export class PoolCore {
   // What the holder of a lease asks for
 
   sendBlocking(entry: Entry, request: Request): void {
-    sendBlocking(this, entry, request)
+    this.alone.sendBlocking(entry, request)
   }
 
   execute(request: Request): void {
     if (!this.prepare(request)) return
-    if (this.dispatch.classic) this.executeAlone(request, 'command')
+    if (this.#needsWhole(request)) this.alone.executeAlone(request)
     else this.dispatch.execute(request)
-  }
-
-  hold(entry: Entry): void {
-    this.#held.set(entry, (this.#held.get(entry) ?? 0) + 1)
-  }
-
-  isHeld(entry: Entry): boolean {
-    return this.#held.has(entry)
-  }
-
-  canReach(entry: Entry): boolean {
-    if (this.roster.total < this.limits.maxConnections) return true
-    return this.roster.all().some((other) => {
-      if (other === entry || other.place === 'closing') return false
-      return other.place !== 'leased' || other.holder?.kind === 'command'
-    })
-  }
-
-  letGo(entry: Entry): void {
-    const left = (this.#held.get(entry) ?? 0) - 1
-    if (left > 0) this.#held.set(entry, left)
-    else this.#held.delete(entry)
-    if (left <= 0 && !entry.connection.isClosed && entry.connection.inFlight === 0) this.#freeUnlessHeld(entry)
   }
 
   /** The holder is done; `quiet` says that nothing it sent is unanswered. */
@@ -193,7 +185,7 @@ export class PoolCore {
     const { holder } = entry
     if (holder === undefined || entry.connection.isClosed) return
     holder.kind = 'command'
-    if (quiet) this.#freeUnlessHeld(entry)
+    if (quiet) this.freed(entry)
   }
 
   // What the keeper finds
@@ -233,6 +225,7 @@ export class PoolCore {
   }
 
   answeredAll(entry: Entry): void {
+    if (this.recall.isPending) this.recall.settle()
     const { place } = entry
     this.#prove(entry)
     switch (place) {
@@ -248,7 +241,7 @@ export class PoolCore {
         this.drained(entry)
         return
       case 'leased':
-        this.#freeUnlessHeld(entry)
+        this.freed(entry)
         return
       case 'idle':
         this.#checkQuiet()
@@ -262,6 +255,7 @@ export class PoolCore {
   }
 
   roomFor(entry: Entry): void {
+    if (this.recall.isPending) this.recall.settle()
     this.#prove(entry)
     // What is still owed may stand behind a blocking command, which nobody watched.
     if (!this.keeper.watching) this.keeper.watch()
@@ -269,20 +263,27 @@ export class PoolCore {
     else if (entry.backlog.length > 0) this.dispatch.sendBacklog(entry)
   }
 
+  refused(entry: Entry, request: Request, error: ReplyError): boolean {
+    return this.recall.refused(entry, request, error)
+  }
+
+  lost(entry: Entry, request: Request, error: ConnectionError): boolean {
+    return this.recall.lost(entry, request, error)
+  }
+
   closed(entry: Entry, error: ConnectionError): void {
     const { place, connection } = entry
     this.roster.move(entry, 'closing', this.now())
-    this.#held.delete(entry)
+    this.alone.forget(entry)
     this.counters.retire(entry, reasonOf(place, error))
     this.#endHold(entry)
     if (this.phase === 'closed') return
     // Before any listener runs: what it sends must not overtake what waited here.
-    if (place === 'shared' || place === 'late' || place === 'draining') this.dispatch.lanesChanged(entry.backlog)
+    if (place !== 'connecting' && hungUp(connection, error, this.now())) this.supply.failed(error)
+    if (this.recall.isPending) this.recall.settle()
+    if (place === 'shared' || place === 'late' || place === 'draining') this.dispatch.lanesChanged()
     if (place === 'connecting') this.#connectFailed(error)
-    else {
-      if (hungUp(connection, error, this.now())) this.supply.failed(error)
-      this.#deps.events.closed(connection, error)
-    }
+    else this.#deps.events.closed(connection, error)
     this.serve()
   }
 
@@ -301,8 +302,9 @@ export class PoolCore {
 
   // The rest
 
-  #freeUnlessHeld(entry: Entry): void {
-    if (entry.holder === undefined || entry.holder.kind === 'lease' || this.#held.has(entry)) return
+  /** The connection is nobody's any more, unless its holder or an UNBLOCK keeps it. */
+  freed(entry: Entry): void {
+    if (entry.holder === undefined || entry.holder.kind === 'lease' || this.alone.isHeld(entry)) return
     this.#endHold(entry)
     this.roster.move(entry, 'idle', this.now())
     this.#endIfUnwanted(entry)

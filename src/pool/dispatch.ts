@@ -182,19 +182,16 @@ export class Dispatch {
 
   /**
    * Call it after every change of the lanes: all that waits is routed anew, in order of arrival.
-   * `lost` is the backlog of a lane that is gone.
+   * `recalled` were sent before, and go first.
    */
-  lanesChanged(lost?: Waiters<Request>): void {
+  lanesChanged(recalled: readonly Request[] = []): void {
     const waiting = this.takeCommands()
-    if (lost !== undefined && lost.length > 0) {
-      for (const waiter of lost.takeAll()) waiting.push(waiter)
-      waiting.sort((a, b) => a.order - b.order)
-    }
     this.lanes.changed()
     // Opening further lanes is left to `serve`, which the caller calls next.
     const serving = this.#serving
     this.#serving = true
     try {
+      for (const request of recalled) if (request.state === 'waiting') this.execute(request)
       for (const waiter of waiting) {
         const entry = this.lanes.route(waiter.item.hash)
         if (entry !== undefined && this.#hasRoom(entry)) this.#sendWaiting(entry, waiter)

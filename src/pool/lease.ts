@@ -59,6 +59,8 @@ export class PoolLease {
     if (!this.#keeper.prepare(first)) return
     for (let request: Request | undefined = first; request !== undefined; request = request.next) {
       this.#session.note(request.args)
+      // What its session knew is gone with its connection.
+      request.retry = 'none'
     }
     if (first.blocksFor > 0) this.#keeper.sendBlocking(entry, first)
     else connection.send(first)

@@ -8,9 +8,11 @@ import {
   isPlainObject,
   type OptionsOf,
   type OptionTable,
+  oneOf,
   readOptions,
   text,
 } from '../base/option-table.js'
+import { RETRY_MODES, type RetryMode } from '../command/repeat.js'
 
 export interface PoolValues {
   /** Connections the pool may have at once, those being made included. Default 10. */
@@ -25,6 +27,11 @@ export interface PoolValues {
   readonly acquireTimeout: number
   /** Milliseconds from the call of a command to its reply, waiting included; 0 = no limit. Default 0. */
   readonly commandTimeout: number
+  /**
+   * What is sent again after its connection was lost or the server refused it as not ready: `safe` (what was not
+   * applied, and reads), `none`, `idempotent` (also writes whose last one wins), `at-least-once`. Default `safe`.
+   */
+  readonly retry: RetryMode
   /** Callers that may wait at once; the next one fails at once. Default 100 000. */
   readonly maxWaiting: number
   /** Connections that may be in the making at once. Default 4. */
@@ -98,6 +105,11 @@ export const poolOptionTable: OptionTable<PoolValues> = {
     default: 0,
     also: ['requestTimeout'],
     doc: 'How long a command may take from the call to the reply, waiting included; 0 = no limit.',
+  }),
+  retry: oneOf(RETRY_MODES, {
+    default: 'safe',
+    also: ['maxRetries', 'maxRetriesPerRequest', 'retryStrategy', 'autoResendUnfulfilledCommands'],
+    doc: 'What is sent again after a loss or a refusal; see [what is sent again](#what-is-sent-again).',
   }),
   maxWaiting: integer({
     default: 100_000,

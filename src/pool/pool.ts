@@ -53,8 +53,7 @@ export class Pool {
   execute(request: Request): void {
     const core = this.#core
     if (core.phase !== 'open') request.turnAway(closedError())
-    else if (request.blocksFor === 0) core.execute(request)
-    else if (core.prepare(request)) core.executeAlone(request, 'blocking')
+    else core.execute(request)
   }
 
   /** Exclusive use of one connection; the caller must release it. */
@@ -98,7 +97,7 @@ export class Pool {
 
   /** Replaces every connection gracefully: none takes new work, each ends when it has answered. */
   retire(): void {
-    for (const entry of this.#core.roster.all()) this.#core.doom(entry, 'retired')
+    this.#core.doomAll('retired')
     this.#core.serve()
   }
 
@@ -149,9 +148,9 @@ export class Pool {
     const now = this.clock.now()
     const { settings, address } = this.#deps
     const { dispatch, roster, counters, limits, phase, supply } = this.#core
-    const { acquired, released, waited, timedOut, turnedAway, leaksReported, opened, closed } = counters
+    const { acquired, released, waited, timedOut, turnedAway, leaksReported, retried, opened, closed } = counters
     const live = roster.all()
-    const counts = { acquired, released, waited, timedOut, turnedAway, leaksReported, opened }
+    const counts = { acquired, released, waited, timedOut, turnedAway, leaksReported, retried, opened }
     return {
       name: settings.name ?? address,
       address,

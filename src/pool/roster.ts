@@ -1,7 +1,7 @@
 // Owns where each connection of a pool is. State is a place and `move` the only verb; every gauge is derived
 // from here. Knows nothing of why a connection moves.
 
-import type { CloseReason, ConnectionError } from '../base/errors.js'
+import type { CloseReason, ConnectionError, ReplyError } from '../base/errors.js'
 import type { Connection } from '../connection/connection.js'
 import type { ConnectionOwner } from '../connection/contract.js'
 import type { Request } from '../connection/request.js'
@@ -49,6 +49,8 @@ export interface EntryOwner {
   ready(entry: Entry): void
   answeredAll(entry: Entry): void
   roomFor(entry: Entry): void
+  refused(entry: Entry, request: Request, error: ReplyError): boolean
+  lost(entry: Entry, request: Request, error: ConnectionError): boolean
   closed(entry: Entry, error: ConnectionError): void
   gone(entry: Entry): void
   push(entry: Entry, items: Reply[]): void
@@ -86,6 +88,14 @@ export class Entry implements ConnectionOwner {
 
   room(): void {
     this.#owner.roomFor(this)
+  }
+
+  refused(request: Request, error: ReplyError): boolean {
+    return this.#owner.refused(this, request, error)
+  }
+
+  lost(request: Request, error: ConnectionError): boolean {
+    return this.#owner.lost(this, request, error)
   }
 
   closed(error: ConnectionError): void {

@@ -48,6 +48,8 @@ export interface PoolStats {
     readonly timedOut: number
     readonly turnedAway: number
     readonly leaksReported: number
+    /** How often a command was sent again after a loss or a refusal. */
+    readonly retried: number
   }
   readonly durations: {
     /** Waiting, of those who had to. */
@@ -73,6 +75,7 @@ export class Counters {
   timedOut = 0
   turnedAway = 0
   leaksReported = 0
+  retried = 0
   readonly closed = new Map<CloseReason, number>()
   readonly wait = new DurationHistogram()
   readonly use = new DurationHistogram()

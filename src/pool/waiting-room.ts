@@ -36,6 +36,8 @@ const NOT_SENT = { outcome: 'not-sent' } as const
 export class WaitingRoom implements WaitKeeper {
   readonly #facts: WaitingFacts
   #arrivals = 0
+  /** Who was served before and lost what it was given stands before everybody else. */
+  #returns = Number.MIN_SAFE_INTEGER
   /** Who was admitted and has not left. */
   #present = 0
   #timer: Timer | undefined
@@ -47,7 +49,7 @@ export class WaitingRoom implements WaitKeeper {
 
   /** Starts the wait of a command, bounded by its own deadline and `acquireTimeout`; `item` stands in line for it. */
   admitCommand<T extends Caller>(item: T, request: Request): Waiter<T> | undefined {
-    const waiter = this.#admit(item, this.#facts.acquireTimeout, !Object.is(item, request))
+    const waiter = this.#admit(item, this.#facts.acquireTimeout, !Object.is(item, request), request.repeats > 0)
     request.waiter = waiter
     return waiter
   }
@@ -82,12 +84,13 @@ export class WaitingRoom implements WaitKeeper {
     this.#timerAt = Number.POSITIVE_INFINITY
   }
 
-  #admit<T extends Caller>(item: T, acquireTimeout: number, alone: boolean): Waiter<T> | undefined {
+  #admit<T extends Caller>(item: T, acquireTimeout: number, alone: boolean, returns = false): Waiter<T> | undefined {
     const { counters, maxWaiting, clock, connectTimeout } = this.#facts
     // With a timeout of 0 only a connection that may still be made is worth waiting for.
     const allowed = acquireTimeout === 0 && this.#facts.canGrow(alone) ? connectTimeout : acquireTimeout
     const now = clock.now()
-    const waiter = new Waiter(item, this.#arrivals++, now, Math.min(now + allowed, item.deadline), this)
+    const order = returns ? this.#returns++ : this.#arrivals++
+    const waiter = new Waiter(item, order, now, Math.min(now + allowed, item.deadline), this)
     if (allowed === 0) {
       item.turnAway(this.#exhausted(waiter, now))
       return undefined

@@ -127,6 +127,7 @@ describe('defaults', () => {
       socketTimeout: 30_000,
       keepAlive: 30_000,
       maxReplySize: 536_870_912,
+      integrity: 'off',
       clientInfo: true,
       tls: undefined,
     })
@@ -137,6 +138,7 @@ describe('defaults', () => {
       pipelining: 1_000,
       acquireTimeout: 5_000,
       commandTimeout: 0,
+      retry: 'safe',
       maxWaiting: 100_000,
       maxConnecting: 4,
       idleTimeout: 60_000,

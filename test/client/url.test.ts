@@ -97,11 +97,11 @@ describe('a URL', () => {
   })
 
   it('sets every option that its row lets it, and no other', () => {
-    const samples = { integer: '1', duration: '1s', boolean: 'false', string: 'x', union: '2' }
+    const samples = { integer: '1', duration: '1s', boolean: 'false', string: 'x', union: '' }
     for (const [name, row] of Object.entries(table)) {
       if (row.fromUrl) {
         assert.ok(row.kind in samples)
-        const sample = Object.entries(samples).find(([kind]) => kind === row.kind)?.[1]
+        const sample = row.allowed?.at(-1) ?? Object.entries(samples).find(([kind]) => kind === row.kind)?.[1]
         assert.ok(row.accepts(read(`redis://h?${name}=${sample}`)[name]), name)
         assert.match(refusal(`redis://h?${name}=${sample}&${name}=${sample}`), new RegExp(`^${name} is given twice`))
       } else {

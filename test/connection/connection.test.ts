@@ -21,7 +21,8 @@ import { encodeReply, OK, WireReader } from '../support/resp.js'
 
 /** A handle with a single connection, so that everything goes through it. */
 function open(server: FakeServer, options: RedisOptions<3, NoMapping> = {}): Redis {
-  return new Redis(server.url, { maxConnections: 1, backoffMin: 1, backoffMax: 20, ...options })
+  // What becomes of a command whose connection ends is the subject here; that reads are sent again is the pool's.
+  return new Redis(server.url, { maxConnections: 1, backoffMin: 1, backoffMax: 20, retry: 'none', ...options })
 }
 
 /** Ends it in the end, and does not wait for replies that never come. */

@@ -132,7 +132,7 @@ describe('a server that is stopped', { skip: liveSkip }, () => {
     await using redis = await handle(server.url, { socketTimeout: 300, acquireTimeout: 1_000, connectTimeout: 500 })
     await redis.set('warm', 'up')
     await server.kill('SIGSTOP')
-    const { error, took } = await settle(redis.get('key'))
+    const { error, took } = await settle(redis.set('key', 'value'))
     assertTyped(error)
     assert.ok(error instanceof ConnectionError)
     assert.deepEqual([error.reason, error.outcome], ['stalled', 'ambiguous'])

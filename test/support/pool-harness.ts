@@ -6,9 +6,11 @@ import type { Clock, Timer } from '../../src/base/clock.js'
 import type { ConnectionError, Outcome } from '../../src/base/errors.js'
 import { hashOf, NO_KEY } from '../../src/command/key-hash.js'
 import { orderingKeyOf } from '../../src/command/ordering.js'
+import type { RetryMode } from '../../src/command/repeat.js'
 import { blockingTimeoutOf } from '../../src/command/routing.js'
 import { Connection } from '../../src/connection/connection.js'
 import { handshakeFor } from '../../src/connection/handshake.js'
+import type { IntegrityMode } from '../../src/connection/integrity.js'
 import { Request } from '../../src/connection/request.js'
 import type { PoolLease } from '../../src/pool/lease.js'
 import { type PoolOptions, readPoolOptions } from '../../src/pool/options.js'
@@ -22,10 +24,13 @@ export interface WorldOptions extends PoolOptions {
   readonly database?: number
   readonly connectTimeout?: number
   readonly socketTimeout?: number
+  readonly integrity?: IntegrityMode
 }
 
 export interface CallOptions {
   readonly timeout?: number
+  /** By default what the pool's option says. */
+  readonly retry?: RetryMode
   readonly signal?: AbortSignal
 }
 
@@ -151,7 +156,11 @@ export function randomFrom(seed: number): () => number {
   }
 }
 
-export function requestOf(call: Call, clock: Clock, { timeout = 0, signal }: CallOptions = {}): Request {
+export function requestOf(
+  call: Call,
+  clock: Clock,
+  { timeout = 0, retry = 'safe', signal }: CallOptions = {},
+): Request {
   const key = orderingKeyOf(call.args)
   const request = new Request(
     call.args,
@@ -160,6 +169,7 @@ export function requestOf(call: Call, clock: Clock, { timeout = 0, signal }: Cal
     (error) => call.settle('failed', error, clock.now()),
   )
   request.timeout = timeout
+  request.retry = retry
   request.signal = signal
   request.blocksFor = blockingTimeoutOf(call.args) ?? 0
   return request
@@ -188,9 +198,17 @@ export class World {
     released: () => {},
   }
   readonly #poolClock = new CountingClock(this.clock)
+  readonly #retry: RetryMode
 
   constructor(options: WorldOptions = {}) {
-    const { seed = 1, database = 0, connectTimeout = 5_000, socketTimeout = 30_000, ...pool } = options
+    const {
+      seed = 1,
+      database = 0,
+      connectTimeout = 5_000,
+      socketTimeout = 30_000,
+      integrity = 'off',
+      ...pool
+    } = options
     const clock = this.#poolClock
     const handshake = handshakeFor({
       protocol: 3,
@@ -203,7 +221,8 @@ export class World {
       const before = this.server.open.length
       if (before >= this.pool.limits.maxConnections) this.tooMany.push(before)
     }
-    const settings = { address: 'model:1', connectTimeout, socketTimeout, maxReplySize: 2 ** 20 }
+    this.#retry = pool.retry ?? 'safe'
+    const settings = { address: 'model:1', connectTimeout, socketTimeout, maxReplySize: 2 ** 20, integrity }
     this.pool = new Pool({
       address: 'model:1',
       database,
@@ -250,7 +269,7 @@ export class World {
 
   sendWith(options: CallOptions, ...args: string[]): Call {
     const call = this.#call(args)
-    this.pool.execute(requestOf(call, this.clock, options))
+    this.pool.execute(requestOf(call, this.clock, { retry: this.#retry, ...options }))
     return call
   }
 
@@ -264,7 +283,8 @@ export class World {
   /** Sends several commands that must be written one behind the other. */
   sendChain(...commands: string[][]): Call[] {
     const calls = commands.map((args) => this.#call(args))
-    const requests = calls.map((call) => requestOf(call, this.clock))
+    // As a pipeline with a write in it: it is not sent again.
+    const requests = calls.map((call) => requestOf(call, this.clock, { retry: 'none' }))
     for (const [index, request] of requests.entries()) request.next = requests[index + 1]
     const [first] = requests
     if (first !== undefined) this.pool.execute(first)
