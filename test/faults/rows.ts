@@ -1,0 +1,6 @@
+// The list of all rows, in the order in which they run. Holds none itself.
+
+import type { Row } from './row.js'
+import { connections } from './rows/connections.js'
+
+export const ROWS: readonly Row[] = [...connections]
