@@ -11,8 +11,9 @@ import {
   ProtocolError,
   type ReplyError,
 } from '../base/errors.js'
+import { NO_KEY } from '../command/key-hash.js'
 import { Decoder, type ReplyHandler } from '../resp/decoder.js'
-import { Encoder } from '../resp/encoder.js'
+import { type Argument, Encoder } from '../resp/encoder.js'
 import type { Reply, ReplyMapping } from '../resp/types.js'
 import type { ConnectionOwner, ConnectionSettings, ConnectionState } from './contract.js'
 import { endOf, lossOf } from './ending.js'
@@ -192,7 +193,7 @@ export class Connection implements ReplyHandler, TransportEvents {
     const details = cause === undefined ? {} : { cause }
     const error = typeof problem === 'string' ? new ConnectionError(problem, reason, this.address, details) : problem
     this.error = error
-    const culprit = reason === 'protocol-error' ? this.#slots.oldest : undefined
+    const culprit = cause instanceof ProtocolError ? this.#slots.oldest : undefined
     for (const request of this.#integrity?.held() ?? []) this.#lose(request, 'ambiguous', error)
     // Whatever broke the protocol would break it again.
     this.#slots.abandon((request, outcome) => this.#lose(request, outcome, error, request !== culprit))
@@ -234,7 +235,9 @@ export class Connection implements ReplyHandler, TransportEvents {
   // TransportEvents
 
   opened(): void {
-    this.#shakeHands().then(
+    const ask = (args: readonly Argument[]): Promise<unknown> =>
+      new Promise((resolve, reject) => this.send(new Request(args, NO_KEY, resolve, reject)))
+    this.#handshake(ask).then(
       (result) => this.#becomeReady(result),
       (error: unknown) => this.#handshakeFailed(error),
     )
@@ -303,6 +306,11 @@ export class Connection implements ReplyHandler, TransportEvents {
     if (!this.#owner.refused(request, error)) request.fail(error)
   }
 
+  /** Ends at once: whatever stands behind it in the same chunk must not be delivered either. */
+  readonly #distrust = (why: string): void => {
+    this.destroy('protocol-error', `replies of ${this.address} cannot be trusted: ${why}`)
+  }
+
   readonly #settle = (request: Request, answer: Answer): void => {
     if ('error' in answer) this.#refuse(request, answer.error)
     else request.succeed(answer.reply, this.protocol)
@@ -318,15 +326,6 @@ export class Connection implements ReplyHandler, TransportEvents {
     return this.#slots.oldest?.mapping
   }
 
-  #shakeHands(): Promise<HandshakeResult> {
-    return this.#handshake(
-      (args) =>
-        new Promise<unknown>((resolve, reject) => {
-          this.send(new Request(args, -1, resolve, reject))
-        }),
-    )
-  }
-
   #becomeReady(result: HandshakeResult): void {
     if (this.state !== 'connecting') return
     this.#connectDeadline?.cancel()
@@ -335,7 +334,7 @@ export class Connection implements ReplyHandler, TransportEvents {
     this.state = 'ready'
     this.#greeted = this.answered
     const { integrity } = this.#settings
-    if (integrity !== 'off') this.#integrity = new Integrity(integrity, this.#settle)
+    if (integrity !== 'off') this.#integrity = new Integrity(integrity, this.#settle, this.#distrust)
     this.#owner.ready()
   }
 

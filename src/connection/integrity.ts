@@ -2,7 +2,7 @@
 // held until it comes back. It finds what no client can see otherwise: a server or proxy that loses, repeats or swaps one.
 
 import { randomBytes } from 'node:crypto'
-import { CommandTimeoutError, ProtocolError, type ReplyError } from '../base/errors.js'
+import { CommandTimeoutError, type ReplyError } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
 import type { Reply } from '../resp/types.js'
 import { Request } from './request.js'
@@ -16,6 +16,7 @@ export type Answer = { readonly reply: Reply } | { readonly error: ReplyError }
 export class Integrity {
   readonly #mode: IntegrityMode
   readonly #settle: (request: Request, answer: Answer) => void
+  readonly #distrust: (why: string) => void
   readonly #prefix = randomBytes(8).toString('hex')
   readonly #marks: { readonly request: Request; readonly nonce: string }[] = []
   #held: { readonly request: Request; readonly answer: Answer }[] = []
@@ -23,10 +24,18 @@ export class Integrity {
   #inTransaction = false
   #unmarked = false
 
-  /** @param settle called with what is proven, in order */
-  constructor(mode: IntegrityMode, settle: (request: Request, answer: Answer) => void) {
+  /**
+   * @param settle called with what is proven, in order
+   * @param distrust called when nothing that came or comes can be trusted
+   */
+  constructor(
+    mode: IntegrityMode,
+    settle: (request: Request, answer: Answer) => void,
+    distrust: (why: string) => void,
+  ) {
     this.#mode = mode
     this.#settle = settle
+    this.#distrust = distrust
   }
 
   /** Replies that came and are not proven yet, oldest first. */
@@ -64,20 +73,24 @@ export class Integrity {
   /** Holds what came for `request`, or releases all that is held when it is the nonce. */
   answered(request: Request, answer: Answer): void {
     const next = this.#marks[0]
-    const isNonce = 'reply' in answer && next !== undefined && textOf(answer.reply) === next.nonce
-    if (request !== next?.request) {
-      if (isNonce) throw new ProtocolError('a reply is missing: a nonce came before its turn')
+    // Inside a transaction made by hand nothing proves the replies but the nonce behind EXEC.
+    if (next === undefined) this.#settle(request, answer)
+    else if (request === next.request) this.#prove(answer, next.nonce)
+    else {
       this.#held.push({ request, answer })
-      return
+      if (isReply(answer, next.nonce)) this.#distrust('one is missing, since the nonce behind it came too soon')
     }
-    if (!isNonce) {
-      const what = 'error' in answer ? `was refused: ${answer.error.message}` : 'came back as something else'
-      throw new ProtocolError(`replies cannot be trusted: the nonce behind them ${what}`)
+  }
+
+  #prove(answer: Answer, nonce: string): void {
+    if ('error' in answer) this.#distrust(`the nonce behind them was refused: ${answer.error.message}`)
+    else if (!isReply(answer, nonce)) this.#distrust('the nonce behind them came back as something else')
+    else {
+      this.#marks.shift()
+      const proven = this.#held
+      this.#held = []
+      for (const held of proven) this.#settle(held.request, held.answer)
     }
-    this.#marks.shift()
-    const proven = this.#held
-    this.#held = []
-    for (const held of proven) this.#settle(held.request, held.answer)
   }
 
   /** Fails what has run out of time; its reply stays held. */
@@ -89,9 +102,10 @@ export class Integrity {
   }
 }
 
-function textOf(reply: Reply): string | undefined {
-  if (typeof reply === 'string') return reply
-  return Buffer.isBuffer(reply) ? reply.toString('latin1') : undefined
+function isReply(answer: Answer, nonce: string): boolean {
+  if ('error' in answer) return false
+  const { reply } = answer
+  return (Buffer.isBuffer(reply) ? reply.toString('latin1') : reply) === nonce
 }
 
 function ignore(): void {}

@@ -226,6 +226,7 @@ export class PoolCore {
 
   answeredAll(entry: Entry): void {
     if (this.recall.isPending) this.recall.settle()
+    if (entry.connection.inFlight > 0) return
     const { place } = entry
     this.#prove(entry)
     switch (place) {

@@ -58,20 +58,14 @@ export class Recall {
     return this.#recalled.length > 0 || this.#refusing.size > 0
   }
 
-  /** Takes the commands of a connection that has ended. */
-  takeRecalled(): Request[] {
-    const recalled = this.#recalled
-    this.#recalled = []
-    return recalled
-  }
-
   /** Call it when the replies that just came have all been read. */
   settle(): void {
     const refusing = [...this.#refusing]
     this.#refusing.clear()
+    const recalled = this.#recalled
+    this.#recalled = []
     if (refusing.some(([, scope]) => scope === 'server')) this.#host.doomAll('refused')
     else for (const [entry] of refusing) if (!entry.connection.isClosed) this.#host.doom(entry, 'refused')
-    const recalled = this.takeRecalled()
     if (recalled.length > 0) this.#host.resend(recalled)
   }
 

@@ -65,6 +65,8 @@ describe('tombstones', () => {
       .always()
       .reply((args) => `reply to ${args[1]}`)
     await using redis = open(server, { commandTimeout: 60 })
+    // The clock of this test starts when the call returns; connecting and loading are not to be part of the call.
+    await redis.connect()
     const { error, took } = await failureOf(redis.get('slow'))
     assert.ok(error instanceof CommandTimeoutError)
     assert.deepEqual([error.outcome, error.command, error.timeout], ['ambiguous', 'GET', 60])

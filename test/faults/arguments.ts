@@ -10,17 +10,18 @@ export interface Chosen {
   readonly size: Tier
 }
 
-export type Wanted =
-  | { readonly kind: 'help' }
-  | { readonly kind: 'wrong'; readonly complaint: string }
-  | {
-      readonly kind: 'run'
-      readonly tier: Tier
-      readonly chosen: readonly Chosen[]
-      readonly seed: number
-      readonly write: boolean
-      readonly json: boolean
-    }
+export interface WantedRun {
+  readonly kind: 'run'
+  readonly tier: Tier
+  readonly chosen: readonly Chosen[]
+  /** No row was named: all of the tier are chosen. */
+  readonly whole: boolean
+  readonly seed: number
+  readonly write: boolean
+  readonly json: boolean
+}
+
+export type Wanted = { readonly kind: 'help' } | { readonly kind: 'wrong'; readonly complaint: string } | WantedRun
 
 export const HELP = `npm run faults -- [options]
 
@@ -80,6 +81,7 @@ export function readArguments(words: readonly string[], rows: readonly Row[]): W
     kind: 'run',
     tier,
     chosen,
+    whole: given.length === 0,
     seed: seed === undefined ? randomInt(HIGHEST_SEED) : Number(seed),
     write,
     json: values.json === true,

@@ -1,6 +1,7 @@
 // How the results of rows read on a terminal of any width. Writes nowhere.
 
 import { number, paint, type Screen, wrap } from '../../src/tools/terminal.js'
+import type { Contender } from './comparison.js'
 import { p99 } from './recovery.js'
 import { type Check, passes } from './row.js'
 import { isGreen, type Result } from './runner.js'
@@ -50,6 +51,22 @@ export function troubleLines(screen: Screen, result: Result): string[] {
   if (log.length > 0) lines.push('the last decisions of the proxy:', ...log.map((line) => `  ${line}`))
   lines.push(`seed ${seed}; again: npm run faults -- --tier ${size} --row ${row.id} --seed ${seed}`)
   return lines.flatMap((line) => wrap(line, screen.columns - INDENT.length)).map((line) => INDENT + line)
+}
+
+/** What the same storm did to each client. */
+export function sideBySideLines(screen: Screen, contenders: readonly Contender[]): string[] {
+  return contenders.flatMap(({ name, operations, resets, verdict, errors, recoveryP99 }) => {
+    const broken = VERDICTS.filter((each) => verdict[each] > 0).map(
+      (each) => `${VERDICT_WORDS[each]} ${number(verdict[each])}`,
+    )
+    const figures = [`operations ${number(operations)}`, `resets ${resets}`, `errors ${number(errors)}`]
+    const text = [
+      ...figures,
+      ...(broken.length > 0 ? broken : ['nothing broken']),
+      `back p99 ${number(recoveryP99)} ms`,
+    ]
+    return [name, ...wrap(text.join(' · '), screen.columns - INDENT.length).map((line) => INDENT + line)]
+  })
 }
 
 export function summary(screen: Screen, results: readonly Result[], planned: number): string {

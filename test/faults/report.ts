@@ -1,7 +1,8 @@
-// Owns what is published of a run: the JSON document, and docs/reliability.md as a whole. Measures nothing.
+// Owns the document that programs read of a run, and what the run was made on. Measures nothing.
 
 import { availableParallelism } from 'node:os'
 import { VERSION } from '../../src/index.js'
+import type { Contender } from './comparison.js'
 import { p99 } from './recovery.js'
 import type { Tier } from './row.js'
 import { isGreen, type Result } from './runner.js'
@@ -18,6 +19,7 @@ export interface Run {
   readonly tier: Tier
   readonly seed: number
   readonly results: readonly Result[]
+  readonly contenders: readonly Contender[]
 }
 
 export function machine(): Machine {
@@ -31,7 +33,7 @@ export function machine(): Machine {
 }
 
 /** Everything that was found, for programs. */
-export function documentOf({ tier, seed, results }: Run): object {
+export function documentOf({ tier, seed, results, contenders }: Run): object {
   return {
     schemaVersion: 1,
     date: new Date().toISOString(),
@@ -39,6 +41,7 @@ export function documentOf({ tier, seed, results }: Run): object {
     tier,
     seed,
     rows: results.map(rowDocument),
+    sideBySide: contenders,
   }
 }
 

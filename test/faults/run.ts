@@ -1,14 +1,21 @@
 // `npm run faults` (scripts/faults.js): the process that runs rows one after the other, prints what they found, and
 // says by its exit code whether all are green.
 
+import { writeFileSync } from 'node:fs'
 import { Terminal } from '../../src/tools/terminal.js'
-import { type Chosen, HELP, readArguments } from './arguments.js'
-import { heading, resultLines, summary, troubleLines } from './print.js'
-import { documentOf } from './report.js'
+import { type Chosen, HELP, readArguments, type WantedRun } from './arguments.js'
+import { type Contender, compare } from './comparison.js'
+import { pageOf } from './page.js'
+import { HOW_TO_GET_PEERS, installedPeers } from './peers.js'
+import { heading, resultLines, sideBySideLines, summary, troubleLines } from './print.js'
+import { documentOf, machine } from './report.js'
 import { ROWS } from './rows.js'
 import { isGreen, type Result, runRow } from './runner.js'
 
 const EXIT = { green: 0, red: 1, usage: 2 } as const
+/** From the root of the repository, where the script goes first. */
+const PAGE = 'docs/reliability.md'
+const PEERS = 2
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
 
 const terminal = new Terminal(process.stdout, process.stderr, process.env)
@@ -29,21 +36,48 @@ async function main(words: readonly string[]): Promise<number> {
     case 'wrong':
       terminal.complain(wanted.complaint)
       return EXIT.usage
-    case 'run': {
-      const { chosen, seed, tier, json } = wanted
-      const results: Result[] = []
-      const show = (): void => {
-        if (json) terminal.result(JSON.stringify(documentOf({ tier, seed, results }), null, 2))
-        else terminal.result(`\n${summary(terminal.out, results, chosen.length)}`)
-      }
-      endOnSignal(show)
-      await runAll(chosen, seed, json, results)
-      show()
-      return results.length === chosen.length && results.every(isGreen) ? EXIT.green : EXIT.red
-    }
+    case 'run':
+      return runMatrix(wanted)
     default:
       return wanted satisfies never
   }
+}
+
+async function runMatrix({ chosen, seed, tier, json, write, whole }: WantedRun): Promise<number> {
+  if (write && installedPeers().length < PEERS) {
+    terminal.complain(`npm run faults: --write needs the other clients; run \`${HOW_TO_GET_PEERS}\` first`)
+    return EXIT.usage
+  }
+  const results: Result[] = []
+  const contenders: Contender[] = []
+  const show = (): void => {
+    if (json) terminal.result(JSON.stringify(documentOf({ tier, seed, results, contenders }), null, 2))
+    else terminal.result(`\n${summary(terminal.out, results, chosen.length)}`)
+  }
+  endOnSignal(show)
+  await runAll(chosen, seed, json, results)
+  if (whole && tier === 'nightly') contenders.push(...(await sideBySide(seed, json)))
+  show()
+  const green = results.length === chosen.length && results.every(isGreen)
+  if (write && green) writePage(results, contenders, seed)
+  if (write && !green) terminal.complain(`${PAGE} stays as it was: not all rows are green`)
+  return green ? EXIT.green : EXIT.red
+}
+
+async function sideBySide(seed: number, json: boolean): Promise<readonly Contender[]> {
+  if (installedPeers().length === 0) {
+    terminal.complain(`side by side: skipped, the other clients are not installed (${HOW_TO_GET_PEERS})`)
+    return []
+  }
+  const contenders = await compare(seed, (line) => terminal.progress('side by side', line))
+  if (!json) terminal.result(`\n${sideBySideLines(terminal.out, contenders).join('\n')}`)
+  return contenders
+}
+
+function writePage(results: readonly Result[], contenders: readonly Contender[], seed: number): void {
+  const date = new Date().toISOString().slice(0, 10)
+  writeFileSync(PAGE, pageOf({ rows: ROWS, results, contenders, machine: machine(), seed, date }))
+  terminal.complain(`wrote ${PAGE}`)
 }
 
 async function runAll(chosen: readonly Chosen[], seed: number, json: boolean, results: Result[]): Promise<void> {

@@ -2,6 +2,7 @@
 
 import { leakCheck } from '../support/leak-check.js'
 import { type Context, type Outcome, passes, type Row, type Tier } from './row.js'
+import { Strays, textOf } from './strays.js'
 import { isClean, type Verdict } from './verdict.js'
 
 /** Milliseconds that a row may take. */
@@ -49,7 +50,7 @@ export async function runRow({ row, size, seed, note, limit = LIMITS[size] }: Or
     trace: (log) => logs.push(log),
   }
   const leaks = leakCheck()
-  const uncaught = new Uncaught()
+  const uncaught = new Strays()
   const started = performance.now()
   const ended = await within(limit, row.run(context))
   const took = performance.now() - started
@@ -95,29 +96,4 @@ async function within<T>(limit: number, work: Promise<T>): Promise<Ended<T>> {
 function withUncaught(outcome: Outcome, count: number): Outcome {
   const verdict: Verdict = { ...outcome.verdict, uncaught: outcome.verdict.uncaught + count }
   return { ...outcome, verdict }
-}
-
-/** Errors that no caller was given. While it listens, they do not end the process. */
-class Uncaught {
-  readonly #seen: string[] = []
-  readonly #note = (error: unknown): void => {
-    this.#seen.push(textOf(error))
-  }
-
-  constructor() {
-    process.on('uncaughtException', this.#note)
-    process.on('unhandledRejection', this.#note)
-  }
-
-  async stop(): Promise<readonly string[]> {
-    // A rejection is called unhandled only after the microtasks of its turn.
-    await new Promise((resolve) => setImmediate(resolve))
-    process.off('uncaughtException', this.#note)
-    process.off('unhandledRejection', this.#note)
-    return this.#seen
-  }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

@@ -31,9 +31,11 @@ export interface RedisOptions {
 }
 
 const running = new Set<ChildProcess>()
-// Nothing that we started outlives us, however we end.
+const folders = new Set<string>()
+// Nothing that we started or made outlives us, however we end.
 process.on('exit', () => {
   for (const child of running) if (child.pid !== undefined) kill(child.pid, 'SIGKILL')
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
 
 export class RedisProcess implements AsyncDisposable {
@@ -46,6 +48,7 @@ export class RedisProcess implements AsyncDisposable {
   private constructor(options: RedisOptions) {
     this.#options = options
     this.dir = mkdtempSync(join(tmpdir(), 'respool-redis-'))
+    folders.add(this.dir)
     this.tls = options.tls ? makeCertificates(this.dir) : undefined
   }
 
@@ -124,6 +127,7 @@ export class RedisProcess implements AsyncDisposable {
   async stop(): Promise<void> {
     await this.kill('SIGKILL')
     rmSync(this.dir, { recursive: true, force: true })
+    folders.delete(this.dir)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
