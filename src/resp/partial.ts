@@ -33,8 +33,9 @@ export class PartialLine {
 
   append(chunk: Buffer, start: number, end: number): void {
     const needed = this.length + end - start
-    // One byte of type, two of CRLF.
-    if (needed > this.#maxLength + 3) throw new ProtocolError('A line is longer than maxLineLength')
+    const isWhole = needed > 1 && chunk[end - 1] === LF
+    // One byte of type, and two of CRLF, of which the last is the end.
+    if (needed > this.#maxLength + (isWhole ? 3 : 2)) throw new ProtocolError('A line is longer than maxLineLength')
     if (needed > this.bytes.length) {
       const larger = Buffer.alloc(Math.max(needed, this.bytes.length * 2))
       this.bytes.copy(larger, 0, 0, this.length)

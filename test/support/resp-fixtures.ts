@@ -483,6 +483,7 @@ export const HOSTILE_FIXTURES: readonly HostileFixture[] = [
     bytes: raw(frame),
   })),
   { name: 'a line longer than the limit', bytes: raw(`+${'x'.repeat(65)}\r\n`), limits: { maxLineLength: 64 } },
+  { name: 'a line one byte too long to end', bytes: raw(`+${'x'.repeat(66)}`), limits: { maxLineLength: 64 } },
   { name: 'a line without end', bytes: raw(`-${'x'.repeat(80)}`), limits: { maxLineLength: 64 } },
   { name: 'a bulk string longer than the limit', bytes: raw('$65\r\n'), limits: { maxReplySize: 64 } },
   { name: 'more elements than the limit', bytes: raw('*9\r\n'), limits: { maxElements: 8 } },
