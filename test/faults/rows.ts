@@ -1,6 +1,7 @@
 // The list of all rows, in the order in which they run. Holds none itself.
 
 import type { Row } from './row.js'
+import { bytes } from './rows/bytes.js'
 import { connections } from './rows/connections.js'
 
-export const ROWS: readonly Row[] = [...connections]
+export const ROWS: readonly Row[] = [...connections, ...bytes]
