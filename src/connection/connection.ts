@@ -123,9 +123,9 @@ export class Connection implements ReplyHandler, TransportEvents {
     try {
       this.#encodeChain(first)
     } catch (error) {
+      first.turnAway(error)
       // Half a chain must never reach the server: a MULTI without its EXEC would swallow everybody's commands.
       if (first.next !== undefined) this.destroy('aborted', 'a command could not be encoded', error)
-      first.turnAway(error)
       return
     }
     if (this.#flushScheduled) return

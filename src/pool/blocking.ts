@@ -11,6 +11,12 @@ import type { Entry } from './roster.js'
 /** How long a cancelled command may stay unanswered before its connection is ended, in ms. */
 const GRACE = 1_000
 
+/**
+ * A connection that was silent for longer, in ms, has to prove that it is alive before a command waits on it for hours:
+ * keep-alive does not end a socket that has unacknowledged bytes. https://www.rfc-editor.org/rfc/rfc1122#page-101
+ */
+const PROOF_AFTER = 500
+
 /** Pause before CLIENT UNBLOCK is sent again because it came before the command it should unblock, in ms. */
 const AGAIN = 5
 
@@ -35,7 +41,6 @@ export interface BlockingHost {
 export function sendBlocking(host: BlockingHost, entry: Entry, request: Request): void {
   const { clock } = host
   const { connection } = entry
-  let deadline: Timer | undefined
   let reason: { error: unknown } | undefined
   let unblocking: Timer | undefined
   let stopListening: (() => void) | undefined
@@ -65,21 +70,26 @@ export function sendBlocking(host: BlockingHost, entry: Entry, request: Request)
     if (reason !== undefined) return
     reason = { error }
     unblocking = unblock(host, entry, error)
+    // Where nobody could be asked, the connection has ended at once, and with it this.
+    if (request.state === 'settled') unblocking.cancel()
   }
   const aborted = (): void => giveUp(request.signal?.reason)
 
   request.disarm()
   request.state = 'sent'
   if (request.signal !== undefined) stopListening = onAbort(request.signal, aborted)
-  if (Number.isFinite(request.deadline)) {
-    const { timeout, label: command } = request
-    deadline = setDeadline(clock, request.deadline - clock.now(), () =>
-      giveUp(new CommandTimeoutError(timeout, { command, outcome: 'rejected' })),
-    )
-  }
+  const deadline = Number.isFinite(request.deadline) ? expiry(clock, request, giveUp) : undefined
+  // Written together; until it is answered, silence is judged as after any other command.
+  if (clock.now() - connection.activeAt > PROOF_AFTER) connection.send(new Request(['PING'], NO_KEY, ignore, ignore))
   connection.send(onWire())
   // Granted by a listener of this very signal, it is told of no abort any more.
   if (request.signal?.aborted) aborted()
+}
+
+function expiry(clock: Clock, { deadline, timeout, label: command }: Request, giveUp: (error: Error) => void): Timer {
+  return setDeadline(clock, deadline - clock.now(), () =>
+    giveUp(new CommandTimeoutError(timeout, { command, outcome: 'rejected' })),
+  )
 }
 
 /** Asks until it is cancelled, which is when the blocking command has been answered or lost. */
@@ -115,6 +125,8 @@ function unblock(host: BlockingHost, entry: Entry, cause: unknown): Timer {
     },
   }
 }
+
+function ignore(): void {}
 
 function failOrRepeat(host: BlockingHost, entry: Entry, request: Request, error: unknown): void {
   const isOurs = error instanceof ReplyError || error instanceof ConnectionError

@@ -1,7 +1,7 @@
 // A lease as its holder sees it: exclusive, clean when it comes and when it goes, and over once released.
 
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import {
   ArgumentError,
   ConnectionError,
@@ -12,19 +12,16 @@ import {
   RESP_TYPES,
   Redis,
 } from '../../src/index.js'
+import { liveRedis } from '../support/live-redis.js'
 import { NOISE } from '../support/noise.js'
-import { liveSkip, RedisProcess } from '../support/redis-process.js'
+import { liveSkip, type RedisProcess } from '../support/redis-process.js'
 
 describe('a lease', { skip: liveSkip }, () => {
   let server: RedisProcess
   let redis: Redis
-  before(async () => {
-    server = await RedisProcess.start()
-    redis = new Redis(server.url, { maxConnections: 3 })
-  })
-  after(async () => {
-    redis.destroy()
-    await server.stop()
+  liveRedis({ maxConnections: 3 }, (started) => {
+    server = started.server
+    redis = started.redis
   })
 
   it('gives what its function gives, and its connection back, whether it throws or not', async () => {

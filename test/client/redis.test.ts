@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import {
   CommandTimeoutError,
   ConnectionError,
@@ -13,19 +13,16 @@ import {
   ReplyError,
 } from '../../src/index.js'
 import { FakeServer } from '../support/fake-server.js'
+import { liveRedis } from '../support/live-redis.js'
 import { NOISE } from '../support/noise.js'
-import { liveSkip, RedisProcess } from '../support/redis-process.js'
+import { liveSkip, type RedisProcess } from '../support/redis-process.js'
 
 describe('a handle', { skip: liveSkip }, () => {
   let server: RedisProcess
   let redis: Redis
-  before(async () => {
-    server = await RedisProcess.start()
-    redis = new Redis(server.url)
-  })
-  after(async () => {
-    redis.destroy()
-    await server.stop()
+  liveRedis({}, (started) => {
+    server = started.server
+    redis = started.redis
   })
 
   it('says what to do instead of what concerns one connection, in untyped code too', async () => {

@@ -1,7 +1,7 @@
 // MULTI … EXEC and pipelines on a real server: replies, failures, and what becomes of a lost one.
 
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import {
   ArgumentError,
   ConnectionError,
@@ -12,19 +12,16 @@ import {
   WatchError,
 } from '../../src/index.js'
 import { FakeServer } from '../support/fake-server.js'
-import { liveSkip, RedisProcess } from '../support/redis-process.js'
+import { liveRedis } from '../support/live-redis.js'
+import { liveSkip, type RedisProcess } from '../support/redis-process.js'
 import { OK, Simple } from '../support/resp.js'
 
 describe('a transaction', { skip: liveSkip }, () => {
   let server: RedisProcess
   let redis: Redis
-  before(async () => {
-    server = await RedisProcess.start()
-    redis = new Redis(server.url)
-  })
-  after(async () => {
-    redis.destroy()
-    await server.stop()
+  liveRedis({}, (started) => {
+    server = started.server
+    redis = started.redis
   })
 
   it('gives the replies in order, as the commands give them one by one', async () => {

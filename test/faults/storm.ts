@@ -1,7 +1,8 @@
 // Owns a storm: connections are reset one after the other under a workload. Judges nothing.
 
-import { nextTurn, pause, pick, seeded } from '../live/support-live.js'
+import { nextTurn, pause } from '../live/support-live.js'
 import type { FaultProxy } from '../support/fault-proxy.js'
+import { pick, seeded } from '../support/random.js'
 import { recovery } from './recovery.js'
 import type { Subject } from './subject.js'
 import type { Workload } from './workload.js'

@@ -1,7 +1,8 @@
 // Owns the calls that a row makes while it hurts the connections: many callers, a seeded mix, unique values, and a
 // look at the server afterwards that does not use the client under test. Knows no fault.
 
-import { nextTurn, pause, pick, seeded, Witness } from '../live/support-live.js'
+import { nextTurn, pause, Witness } from '../live/support-live.js'
+import { pick, seeded } from '../support/random.js'
 import { check, type FinalState, type Findings, GRACE } from './checker.js'
 import { History } from './history.js'
 import type { Subject } from './subject.js'

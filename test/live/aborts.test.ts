@@ -5,8 +5,9 @@ import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { after, before, describe, it } from 'node:test'
 import { Redis } from '../../src/index.js'
+import { pick, seeded } from '../support/random.js'
 import { liveSkip, RedisProcess } from '../support/redis-process.js'
-import { nextTurn, pause, pick, seeded, until } from './support-live.js'
+import { nextTurn, pause, until } from './support-live.js'
 
 const KEYS = 500
 const REASON = new Error('given up')

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { ConnectionPoolTimeoutError, Redis } from '../../src/index.js'
+import { seeded } from '../support/random.js'
 import { liveSkip, RedisProcess } from '../support/redis-process.js'
-import { nextTurn, pause, percentile, seeded, until, Witness } from './support-live.js'
+import { nextTurn, pause, percentile, until, Witness } from './support-live.js'
 
 const QUIET_ENOUGH = 25
 /** Enough for each lane to have its share. */

@@ -4,8 +4,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { type Lease, Redis } from '../../src/index.js'
+import { pick, seeded } from '../support/random.js'
 import { liveSkip, RedisProcess } from '../support/redis-process.js'
-import { clientLines, pick, seeded, until, Witness } from './support-live.js'
+import { clientLines, until, Witness } from './support-live.js'
 
 const SEQUENCES = 1_000
 const WATCHED = 'watched'

@@ -8,8 +8,9 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Redis } from '../../src/index.js'
 import { leakCheck } from '../support/leak-check.js'
+import { pick, seeded } from '../support/random.js'
 import { liveSkip, RedisProcess } from '../support/redis-process.js'
-import { Census, nextTurn, pause, pick, seeded, until, Witness } from './support-live.js'
+import { Census, nextTurn, pause, until, Witness } from './support-live.js'
 
 const LONG_ENOUGH = 800
 

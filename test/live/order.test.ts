@@ -4,8 +4,9 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it, type TestContext } from 'node:test'
 import { Redis, type RedisOptions, RespoolError } from '../../src/index.js'
+import { pick, seeded } from '../support/random.js'
 import { liveSkip, RedisProcess } from '../support/redis-process.js'
-import { nextTurn, pause, pick, seeded, until, Witness } from './support-live.js'
+import { nextTurn, pause, until, Witness } from './support-live.js'
 import { Relay } from './support-relay.js'
 
 const KEYS = 200

@@ -1,25 +1,8 @@
-// What the live tests share: a witness with a socket of its own beside the library, seeded chance, and small waits.
+// What the live tests share: a witness with a socket of its own beside the library, and small waits.
 // Judges nothing itself.
 
 import { connect, type Socket } from 'node:net'
 import { encodeCommand, toText, type Wire, WireReader } from '../support/resp.js'
-
-/** Numbers in [0, 1) that a seed repeats. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x9e3779b9) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad)
-    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97)
-    return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32
-  }
-}
-
-export function pick<T>(random: () => number, items: readonly T[]): T {
-  const item = items[Math.floor(random() * items.length)]
-  if (item === undefined) throw new Error('nothing to pick from')
-  return item
-}
 
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b)

@@ -276,6 +276,18 @@ describe('a blocking command', () => {
     world.assertBooks()
   })
 
+  it('does not wait for ever on a connection whose other end is gone', async () => {
+    const world = new World({ maxConnections: 2, socketTimeout: 300 })
+    const loan = await world.leased()
+    loan.release()
+    await world.run(1_000)
+    for (const connection of world.server.open) connection.hold()
+    const pop = world.send('BLPOP', 'q', '0')
+    await world.run(320)
+    assert.equal(pop.outcome, 'ambiguous')
+    assert.deepEqual(world.stats.counters.closed, { stalled: 1 })
+  })
+
   it('that is aborted is unblocked, and its connection serves on', async () => {
     const world = new World({ maxConnections: 2 })
     await world.warm()

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { randomFrom, World } from '../support/pool-harness.js'
+import { World } from '../support/pool-harness.js'
+import { seeded } from '../support/random.js'
 
 describe('stats()', () => {
   it('is plain JSON', async () => {
@@ -48,7 +49,7 @@ describe('stats()', () => {
 
   it('balances whatever happens: opened, closed, acquired, released, sent, answered', async () => {
     for (let seed = 1; seed <= 12; seed++) {
-      const random = randomFrom(seed)
+      const random = seeded(seed)
       const pick = (count: number): number => Math.floor(random() * count)
       const world = new World({
         seed,

@@ -1,215 +1,49 @@
-// A seeded TCP proxy between a client and a server: delays, holds, slices, cuts and swaps. It may keep bytes back or
-// end a connection, but it never loses a byte of one that goes on: no network does that.
+// A seeded TCP proxy between a client and a server: it delays, paces, slices, holds, cuts, refuses and leads elsewhere.
+// It accepts and knows the links; what happens to bytes is in fault-flow.ts. Over TLS only faults by bytes mean anything.
 
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { reset, resetAfterBytes } from './reset.js'
-
-/** `up`: from client to server. `down`: from server to client. */
-export type Direction = 'up' | 'down'
-export type Ending = 'fin' | 'rst'
+import type { Direction, Flow, FlowSettings } from './fault-flow.js'
+import type { Ending } from './fault-gate.js'
+import { ProxyLink } from './fault-link.js'
+import { FaultVerbs } from './fault-verbs.js'
 
 export interface FaultProxyOptions {
   port: number
   host?: string
   /** The same seed makes the same decisions. */
   seed?: number
+  /**
+   * How many bytes of one direction of one connection wait here when they are held or the way on is slow, before their
+   * sender is read no further; what a real network keeps in socket buffers. A sender that is not read is not seen to end
+   * or reset either, as behind a window of zero. 16 MiB by default.
+   */
+  buffer?: number
+  /** Log the size and the jitter of each piece as well; long. */
+  logPieces?: boolean
 }
 
-interface Faults {
-  latency: number
-  jitter: number
-  slice: number
-  held: boolean
-}
+const CALM: Readonly<FlowSettings> = { latency: 0, jitter: 0, rate: 0, slice: 0, coalesce: 0, held: false }
 
-/** One client's connection and the one to the server that belongs to it. */
-export class ProxyLink {
-  readonly id: number
-  readonly #ends: Record<Direction, Flow>
-  readonly #sockets: readonly [Socket, Socket]
-  closed = false
-
-  constructor(id: number, client: Socket, upstream: Socket, proxy: FaultProxy, random: () => number) {
-    this.id = id
-    this.#sockets = [client, upstream]
-    const note = (what: string) => proxy.note(id, what)
-    this.#ends = {
-      up: new Flow('up', client, upstream, proxy, this, random, note),
-      down: new Flow('down', upstream, client, proxy, this, random, note),
-    }
-    for (const socket of this.#sockets) {
-      socket.on('error', () => {})
-      socket.on('close', (hadError) => this.#lost(hadError))
-    }
-  }
-
-  /** Bytes passed on so far. */
-  bytes(direction: Direction): number {
-    return this.#ends[direction].passed
-  }
-
-  /** Ends the link once this many more bytes have gone this way, in the middle of a reply if need be. */
-  cutAfter(bytes: number, ending: Ending, direction: Direction = 'down'): void {
-    this.#ends[direction].cutAfter(bytes, ending)
-  }
-
-  /** Ends it now: `fin` to both ends in good order, `rst` at once. */
-  kill(ending: Ending = 'rst'): void {
-    if (this.closed) return
-    this.closed = true
-    for (const flow of Object.values(this.#ends)) flow.stop()
-    for (const socket of this.#sockets) {
-      if (ending === 'fin') socket.end()
-      else reset(socket)
-    }
-  }
-
-  /** @internal */
-  wake(): void {
-    for (const flow of Object.values(this.#ends)) flow.wake()
-  }
-
-  /** Destroys both ends without a word; what the other side sees is a close. */
-  destroy(): void {
-    this.closed = true
-    for (const flow of Object.values(this.#ends)) flow.stop()
-    for (const socket of this.#sockets) socket.destroy()
-  }
-
-  #lost(hadError: boolean): void {
-    if (this.closed) return
-    if (hadError) this.kill('rst')
-    else if (this.#sockets.every((socket) => socket.destroyed)) this.closed = true
-  }
-}
-
-/** The bytes of one direction, in order. `null` stands for the end of the stream. */
-class Flow {
-  passed = 0
-  readonly #direction: Direction
-  readonly #target: Socket
-  readonly #proxy: FaultProxy
-  readonly #link: ProxyLink
-  readonly #random: () => number
-  readonly #note: (what: string) => void
-  readonly #queue: { bytes: Buffer | null; due: number }[] = []
-  #cut: { left: number; ending: Ending } | undefined
-  #timer: NodeJS.Timeout | undefined
-  #stopped = false
-  #latest = 0
-
-  constructor(
-    direction: Direction,
-    source: Socket,
-    target: Socket,
-    proxy: FaultProxy,
-    link: ProxyLink,
-    random: () => number,
-    note: (what: string) => void,
-  ) {
-    this.#direction = direction
-    this.#target = target
-    this.#proxy = proxy
-    this.#link = link
-    this.#random = random
-    this.#note = note
-    source.on('data', (bytes: Buffer) => this.#arrive(bytes))
-    source.on('end', () => this.#arrive(null))
-  }
-
-  cutAfter(bytes: number, ending: Ending): void {
-    this.#note(`${this.#direction}: ${ending} after ${bytes} bytes`)
-    this.#cut = { left: bytes, ending }
-    if (bytes === 0) this.#end()
-  }
-
-  wake(): void {
-    if (this.#stopped || this.#timer !== undefined) return
-    while (this.#queue.length > 0 && !this.#proxy.faults[this.#direction].held) {
-      const head = this.#queue[0]!
-      const wait = head.due - performance.now()
-      if (wait > 0) {
-        this.#timer = setTimeout(() => {
-          this.#timer = undefined
-          this.wake()
-        }, wait)
-        return
-      }
-      this.#queue.shift()
-      if (head.bytes === null) this.#target.end()
-      else if (!this.#pass(head.bytes)) return
-    }
-  }
-
-  stop(): void {
-    this.#stopped = true
-    this.#queue.length = 0
-    clearTimeout(this.#timer)
-  }
-
-  #arrive(bytes: Buffer | null): void {
-    if (this.#stopped) return
-    const { latency, jitter, slice } = this.#proxy.faults[this.#direction]
-    const pieces = bytes !== null && slice > 0 ? this.#sliced(bytes, slice) : [bytes]
-    for (const piece of pieces) {
-      // Jitter never lets a later piece overtake an earlier one.
-      const due = performance.now() + latency + jitter * this.#random()
-      this.#latest = latency + jitter > 0 || this.#queue.length > 0 ? Math.max(this.#latest, due) : 0
-      this.#queue.push({ bytes: piece, due: this.#latest })
-    }
-    this.wake()
-  }
-
-  #sliced(bytes: Buffer, size: number): Buffer[] {
-    const pieces: Buffer[] = []
-    for (let at = 0; at < bytes.length; ) {
-      const length = 1 + Math.floor(this.#random() * size)
-      pieces.push(bytes.subarray(at, at + length))
-      at += length
-    }
-    return pieces
-  }
-
-  /** False when the cut came. */
-  #pass(bytes: Buffer): boolean {
-    const part = this.#cut ? bytes.subarray(0, this.#cut.left) : bytes
-    this.passed += part.length
-    if (this.#target.writable && part.length > 0) this.#target.write(part)
-    if (!this.#cut) return true
-    this.#cut.left -= part.length
-    if (this.#cut.left > 0) return true
-    this.#end()
-    return false
-  }
-
-  #end(): void {
-    const ending = this.#cut?.ending ?? 'rst'
-    this.#note(`${this.#direction}: ${ending}`)
-    this.stop()
-    if (ending === 'fin') this.#link.kill('fin')
-    else void resetAfterBytes(this.#target).then(() => this.#link.kill('rst'))
-  }
-}
-
-export class FaultProxy implements AsyncDisposable {
-  /** @internal */
-  readonly faults: Record<Direction, Faults> = {
-    up: { latency: 0, jitter: 0, slice: 0, held: false },
-    down: { latency: 0, jitter: 0, slice: 0, held: false },
-  }
+/** Its faults by bytes and replies hit the links that are open; its settings hold for those to come as well. */
+export class FaultProxy extends FaultVerbs implements AsyncDisposable {
   /** Every decision, in order; print it with the seed when a test fails. */
   readonly log: string[] = []
   readonly seed: number
-  readonly #random: () => number
+  readonly #options: { readonly buffer: number; readonly logPieces: boolean }
+  readonly #settings: Record<Direction, FlowSettings> = { up: { ...CALM }, down: { ...CALM } }
   readonly #links: ProxyLink[] = []
   #target: { host: string; port: number }
   #server: Server | undefined
   #port = 0
+  #silent = false
+  #handshakeCommands: number | undefined
 
-  private constructor({ port, host = '127.0.0.1', seed = 1 }: FaultProxyOptions) {
+  private constructor(options: FaultProxyOptions) {
+    super()
+    const { port, host = '127.0.0.1', seed = 1, buffer = 16 * 2 ** 20, logPieces = false } = options
     this.#target = { host, port }
     this.seed = seed
-    this.#random = mulberry32(seed)
+    this.#options = { buffer, logPieces }
   }
 
   static async start(options: FaultProxyOptions): Promise<FaultProxy> {
@@ -236,29 +70,8 @@ export class FaultProxy implements AsyncDisposable {
     return this.#links.length
   }
 
-  /** From now on each piece takes `ms`, and up to `jitter` more, in order. */
-  latency(ms: number, jitter = 0, direction?: Direction): void {
-    this.#set({ latency: ms, jitter }, direction)
-  }
-
-  /** From now on bytes travel in pieces of 1 to `size` bytes; 0 leaves them whole. */
-  slice(size: number, direction?: Direction): void {
-    this.#set({ slice: size }, direction)
-  }
-
-  /** Keeps all bytes back until `release`; the connections stay open, like those to a host that vanished. */
-  hold(direction?: Direction): void {
-    this.#set({ held: true }, direction)
-  }
-
-  release(direction?: Direction): void {
-    this.#set({ held: false }, direction)
-    for (const link of this.links) link.wake()
-  }
-
-  /** Each link that is open ends once this many more bytes have gone through it. */
-  cutAfter(bytes: number, ending: Ending, direction: Direction = 'down'): void {
-    for (const link of this.links) link.cutAfter(bytes, ending, direction)
+  flows(direction?: Direction): Flow[] {
+    return this.links.flatMap((link) => link.flows(direction))
   }
 
   killAll(ending: Ending = 'rst'): void {
@@ -279,8 +92,22 @@ export class FaultProxy implements AsyncDisposable {
     this.#server = undefined
   }
 
-  /** Listens, again after `refuse` on the same port. */
+  /** New connections are accepted and never told anything, until `accept`; no server hears of them. */
+  acceptSilent(): void {
+    this.note(0, 'accept and be silent')
+    this.#silent = true
+  }
+
+  /** On new connections so many commands reach the server, and those behind them are held; `undefined` lets all through. */
+  stallHandshake(commands: number | undefined): void {
+    this.note(0, `stall handshakes after ${commands ?? 'no'} commands`)
+    this.#handshakeCommands = commands
+  }
+
+  /** Listens and answers, again after `refuse` on the same port. */
   async accept(): Promise<void> {
+    this.#silent = false
+    if (this.#server) return
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#link(client))
     this.#server = server
     await new Promise<void>((resolve, reject) => {
@@ -308,24 +135,23 @@ export class FaultProxy implements AsyncDisposable {
     this.log.push(`seed ${this.seed}, link ${link}: ${what}`)
   }
 
-  #link(client: Socket): void {
-    const upstream = connect({ ...this.#target, allowHalfOpen: true, noDelay: true })
-    this.#links.push(new ProxyLink(this.#links.length + 1, client, upstream, this, this.#random))
-  }
-
-  #set(change: Partial<Faults>, direction: Direction | undefined): void {
+  protected set(change: Partial<FlowSettings>, direction: Direction | undefined): void {
     this.note(0, `${direction ?? 'both'}: ${JSON.stringify(change)}`)
-    for (const one of direction ? [direction] : (['up', 'down'] as const)) Object.assign(this.faults[one], change)
+    for (const one of direction ? [direction] : (['up', 'down'] as const)) Object.assign(this.#settings[one], change)
+    for (const flow of this.flows(direction)) flow.set(change)
   }
-}
 
-/** A small seeded generator of numbers in [0, 1). */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  #link(client: Socket): void {
+    const id = this.#links.length + 1
+    const server = this.#silent ? undefined : connect({ ...this.#target, allowHalfOpen: true, noDelay: true })
+    const link = new ProxyLink(client, server, {
+      id,
+      seed: this.seed,
+      ...this.#options,
+      settings: this.#settings,
+      note: (what) => this.note(id, what),
+    })
+    this.#links.push(link)
+    if (this.#handshakeCommands !== undefined) link.holdAfter({ commands: this.#handshakeCommands })
   }
 }

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { describe, it } from 'node:test'
 import { leakCheck } from './leak-check.js'
@@ -44,5 +45,36 @@ describe('leakCheck', () => {
     emitter.on('x', () => {})
     signal.addEventListener('abort', () => {})
     await assert.rejects(leaks.assertNone(), /listener 'x' on emitter[\s\S]*listener 'abort' on signal/)
+  })
+
+  it('finds a file and a socket by their descriptors', {
+    skip: existsSync('/proc/self/fd') ? false : 'no /proc',
+  }, async () => {
+    const leaks = leakCheck({ patience: 20 })
+    const file = openSync(process.execPath, 'r')
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    await assert.rejects(leaks.assertNone(), (error) => {
+      assert.match(String(error), /1 × descriptor of .*node/)
+      assert.match(String(error), /1 × descriptor of socket\b/)
+      return true
+    })
+    const after = leakCheck()
+    closeSync(file)
+    server.close()
+    await after.assertNone()
+  })
+
+  it('finds a promise that does not settle, and no other', async () => {
+    const leaks = leakCheck({ patience: 20 })
+    const reason = new Error('of the test')
+    assert.equal(await leaks.settles('a value', Promise.resolve(1)), 1)
+    await assert.rejects(leaks.settles('an error', Promise.reject(reason)), reason)
+    leaks.settles('late', new Promise((resolve) => setImmediate(resolve)))
+    leaks.settles('a call for ever', new Promise(() => {}))
+    await assert.rejects(leaks.assertNone(), (error) => {
+      assert.deepEqual(Reflect.get(Object(error), 'actual'), ['a promise that did not settle: a call for ever'])
+      return true
+    })
   })
 })

@@ -9,6 +9,7 @@ import { orderingKeyOf } from '../../src/command/ordering.js'
 import type { RetryMode } from '../../src/command/repeat.js'
 import { blockingTimeoutOf } from '../../src/command/routing.js'
 import { Connection } from '../../src/connection/connection.js'
+import type { ConnectionOwner } from '../../src/connection/contract.js'
 import { handshakeFor } from '../../src/connection/handshake.js'
 import type { IntegrityMode } from '../../src/connection/integrity.js'
 import { Request } from '../../src/connection/request.js'
@@ -18,6 +19,7 @@ import { type AcquireOptions, Pool } from '../../src/pool/pool.js'
 import type { HolderStats, PoolStats } from '../../src/pool/stats.js'
 import { FakeClock } from './fake-clock.js'
 import { ModelServer } from './model-server.js'
+import { seeded } from './random.js'
 
 export interface WorldOptions extends PoolOptions {
   readonly seed?: number
@@ -145,17 +147,6 @@ class CountingClock implements Clock {
   }
 }
 
-/** Deterministic numbers in [0, 1): mulberry32. */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 export function requestOf(
   call: Call,
   clock: Clock,
@@ -191,7 +182,14 @@ export class World {
   readonly tooMany: number[] = []
   releases = 0
   /** Called from inside the pool's events, as a user's listener is. */
-  readonly on: { opened: () => void; closed: () => void; connectFailed: () => void; released: () => void } = {
+  readonly on: {
+    made: (connection: Connection, owner: ConnectionOwner) => void
+    opened: () => void
+    closed: () => void
+    connectFailed: () => void
+    released: () => void
+  } = {
+    made: () => {},
     opened: () => {},
     closed: () => {},
     connectFailed: () => {},
@@ -218,7 +216,7 @@ export class World {
       login: () => ({}),
     })
     this.server.dialed = () => {
-      const before = this.server.open.length
+      const before = this.server.openCount
       if (before >= this.pool.limits.maxConnections) this.tooMany.push(before)
     }
     this.#retry = pool.retry ?? 'safe'
@@ -228,9 +226,13 @@ export class World {
       database,
       connectTimeout,
       settings: readPoolOptions(pool),
-      connect: (owner) => new Connection(this.server.dial, handshake, settings, clock, owner),
+      connect: (owner) => {
+        const connection = new Connection(this.server.dial, handshake, settings, clock, owner)
+        this.on.made(connection, owner)
+        return connection
+      },
       clock,
-      random: randomFrom(seed),
+      random: seeded(seed),
       events: {
         opened: (connection) => {
           this.opened.push(connection.id)

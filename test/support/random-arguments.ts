@@ -1,6 +1,6 @@
 // Values that a program may hand to a command, good and bad, by chance. Knows no server.
 
-import type { Chance } from './resp-mutator.js'
+import { between, pick, type Random } from './random.js'
 
 export interface RandomArgument {
   readonly value: unknown
@@ -49,16 +49,15 @@ const NOT_SENDABLE: readonly unknown[] = [
 ]
 const SIZES = [0, 1, 24, 25, 170, 5_454, 16_383, 16_384, 21_845, 65_536]
 
-const below = (chance: Chance, limit: number): number => Math.floor(chance() * limit)
-
-export function randomArgument(chance: Chance): RandomArgument {
-  const kind = chance()
-  if (kind < 0.1) return { value: NOT_SENDABLE[below(chance, NOT_SENDABLE.length)], bytes: undefined }
-  if (kind < 0.2) return sent(Buffer.alloc(SIZES[below(chance, SIZES.length)] ?? 0, 'é\r\n'))
-  if (kind < 0.3) return sent('€\r\n'.repeat((SIZES[below(chance, SIZES.length)] ?? 0) / 3))
-  if (kind < 0.4) return sent(Buffer.from(Array.from({ length: below(chance, 40) }, () => below(chance, 256))))
-  const parts = Array.from({ length: 1 + below(chance, 4) }, () => TRICKY[below(chance, TRICKY.length)] ?? '')
-  return sent(parts.join(chance() < 0.5 ? '' : 'x'))
+export function randomArgument(random: Random): RandomArgument {
+  const kind = random()
+  if (kind < 0.1) return { value: NOT_SENDABLE[between(random, 0, NOT_SENDABLE.length - 1)], bytes: undefined }
+  if (kind < 0.2) return sent(Buffer.alloc(pick(random, SIZES), 'é\r\n'))
+  if (kind < 0.3) return sent('€\r\n'.repeat(pick(random, SIZES) / 3))
+  if (kind < 0.4)
+    return sent(Buffer.from(Array.from({ length: between(random, 0, 39) }, () => between(random, 0, 255))))
+  const parts = Array.from({ length: between(random, 1, 4) }, () => pick(random, TRICKY))
+  return sent(parts.join(random() < 0.5 ? '' : 'x'))
 }
 
 export function sent(value: string | Buffer): RandomArgument {

@@ -2,13 +2,13 @@
 // Speaks to them through the tests' own RESP, so that the library is never its own witness.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { askAll, type CliReply } from './ask.js'
-import { makeCertificates, type TlsFiles } from './certificates.js'
+import { type CertificateKind, makeCertificates, type TlsFiles } from './certificates.js'
 import { freePort } from './free-port.js'
 import { findBinary, versionAtLeast } from './redis-binary.js'
 
@@ -20,14 +20,20 @@ export { liveSkip, tlsSkip } from './redis-binary.js'
 export interface RedisOptions {
   /** Lines of redis.conf by name; a list gives the same name several times. */
   config?: Record<string, string | number | readonly (string | number)[]>
-  /** Listen on TLS only, with a certificate of a new authority that `tls.ca` holds. */
-  tls?: boolean
+  /** Listen on TLS only, with a certificate of a new authority that `tls.ca` holds, unless it is to be a bad one. */
+  tls?: boolean | CertificateKind
+  /** Over TLS, refuse clients that show no certificate of that authority; `tls.client` is one. */
+  clientCertificate?: boolean
   /** Listen on a unix socket as well. */
   unix?: boolean
   /** Lines of an ACL file, such as `user app on >secret ~* +@all`. */
   acl?: readonly string[]
   /** What `requirepass` asks for; `cli` knows it. */
   password?: string
+  /** Every write is on disk before its reply, so that a restart keeps what was acknowledged. */
+  durable?: boolean
+  /** Starts as a replica of this server, without TLS between them; `inSync` waits until it has its data. */
+  replicaOf?: RedisProcess
 }
 
 const running = new Set<ChildProcess>()
@@ -40,16 +46,18 @@ process.on('exit', () => {
 
 export class RedisProcess implements AsyncDisposable {
   readonly dir: string
-  readonly tls: TlsFiles | undefined
   readonly #options: RedisOptions
+  #tls: TlsFiles | undefined
+  #users: readonly string[] | undefined
   #port = 0
   #child: ChildProcess | undefined
 
   private constructor(options: RedisOptions) {
     this.#options = options
+    this.#users = options.acl
     this.dir = mkdtempSync(join(tmpdir(), 'respool-redis-'))
     folders.add(this.dir)
-    this.tls = options.tls ? makeCertificates(this.dir) : undefined
+    this.#tls = options.tls ? makeCertificates(this.dir, options.tls === true ? 'good' : options.tls) : undefined
   }
 
   static async start(options: RedisOptions = {}): Promise<RedisProcess> {
@@ -68,6 +76,10 @@ export class RedisProcess implements AsyncDisposable {
     }
   }
 
+  get tls(): TlsFiles | undefined {
+    return this.#tls
+  }
+
   get port(): number {
     return this.#port
   }
@@ -82,6 +94,10 @@ export class RedisProcess implements AsyncDisposable {
     return `${this.tls ? 'rediss' : 'redis'}://${auth}127.0.0.1:${this.#port}`
   }
 
+  get #aclFile(): string {
+    return join(this.dir, 'users.acl')
+  }
+
   get unixPath(): string {
     return join(this.dir, 'redis.sock')
   }
@@ -91,6 +107,45 @@ export class RedisProcess implements AsyncDisposable {
     const { password } = this.#options
     const commands = password === undefined ? [args] : [['AUTH', password], args]
     return (await askAll(this.#dial(), commands)).at(-1) ?? null
+  }
+
+  async configSet(settings: Readonly<Record<string, string | number>>): Promise<void> {
+    // One by one, because servers before 7.0 take no more.
+    for (const [name, value] of Object.entries(settings)) await this.cli('CONFIG', 'SET', name, String(value))
+  }
+
+  /** Replaces the lines of the ACL file, `acl` of the options, and loads them. */
+  async setUsers(lines: readonly string[]): Promise<void> {
+    this.#users = lines
+    writeFileSync(this.#aclFile, aclText(lines))
+    await this.cli('ACL', 'LOAD')
+  }
+
+  /** Shows another certificate to new connections, of a new authority; gives what to trust and to show from now on. */
+  async changeCertificate(kind: CertificateKind = 'good'): Promise<TlsFiles> {
+    const files = makeCertificates(this.dir, kind)
+    // At once, which needs a server of 7.0: certificate and key have to fit each other at every moment.
+    const names = ['tls-cert-file', files.cert, 'tls-key-file', files.key, 'tls-ca-cert-file', files.ca]
+    await this.cli('CONFIG', 'SET', ...names)
+    this.#tls = files
+    return files
+  }
+
+  /** Follows another server from now on, or none. */
+  async follow(master: RedisProcess | undefined): Promise<void> {
+    await this.configSet({ masterauth: master ? (master.#options.password ?? '') : '' })
+    await this.cli('REPLICAOF', ...(master ? ['127.0.0.1', String(master.port)] : ['NO', 'ONE']))
+  }
+
+  /** Waits until this replica has what its master has. */
+  async inSync(within = READY_WITHIN): Promise<void> {
+    const end = performance.now() + within
+    for (;;) {
+      const { master_link_status, role } = await this.info('replication')
+      if (role === 'slave' && master_link_status === 'up') return
+      if (performance.now() > end) throw new Error(`not in sync within ${within} ms: ${role}, ${master_link_status}`)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
   }
 
   /** CLIENT LIST, without the connection that asks. */
@@ -177,33 +232,37 @@ export class RedisProcess implements AsyncDisposable {
   }
 
   #config(): string {
-    const { config = {}, tls, unix, acl, password } = this.#options
+    const { config = {}, unix, password, durable, replicaOf, clientCertificate } = this.#options
+    const tls = this.#tls
     const lines: [string, string | number][] = [
       ['bind', '127.0.0.1'],
       ['port', tls ? 0 : this.#port],
       ['save', '""'],
-      ['appendonly', 'no'],
+      ['appendonly', durable ? 'yes' : 'no'],
+      ['appendfsync', 'always'],
       ['dir', this.dir],
       ['daemonize', 'no'],
       ['loglevel', 'warning'],
+      // A replica of a test has no reason to wait for others to come.
+      ['repl-diskless-sync-delay', 0],
     ]
     // Since 7.0 DEBUG has to be asked for; before, the setting is unknown and a fatal error.
     if (versionAtLeast(7, 0)) lines.push(['enable-debug-command', 'yes'])
     if (unix) lines.push(['unixsocket', this.unixPath])
     if (password !== undefined) lines.push(['requirepass', JSON.stringify(password)])
-    if (this.tls) {
-      lines.push(['tls-port', this.#port], ['tls-auth-clients', 'no'], ['tls-ca-cert-file', this.tls.ca])
-      lines.push(['tls-cert-file', this.tls.cert], ['tls-key-file', this.tls.key])
+    if (tls) {
+      const ask = clientCertificate ? 'yes' : 'no'
+      lines.push(['tls-port', this.#port], ['tls-auth-clients', ask], ['tls-ca-cert-file', tls.ca])
+      lines.push(['tls-cert-file', tls.cert], ['tls-key-file', tls.key])
     }
-    if (acl) {
-      const file = join(this.dir, 'users.acl')
-      // Without a line of its own the default user stays as open as it is without an ACL file.
-      const channels = versionAtLeast(6, 2) ? ' &*' : ''
-      const preset = acl.some((line) => line.startsWith('user default'))
-        ? []
-        : [`user default on nopass ~*${channels} +@all`]
-      writeFileSync(file, `${[...preset, ...acl].join('\n')}\n`)
-      lines.push(['aclfile', file])
+    if (replicaOf) {
+      lines.push(['replicaof', `127.0.0.1 ${replicaOf.port}`])
+      const secret = replicaOf.#options.password
+      if (secret !== undefined) lines.push(['masterauth', JSON.stringify(secret)])
+    }
+    if (this.#users) {
+      writeFileSync(this.#aclFile, aclText(this.#users))
+      lines.push(['aclfile', this.#aclFile])
     }
     for (const [name, value] of Object.entries(config)) {
       for (const one of Array.isArray(value) ? value : [value]) lines.push([name, one === '' ? '""' : one])
@@ -212,9 +271,20 @@ export class RedisProcess implements AsyncDisposable {
   }
 
   #dial(): Socket {
-    if (!this.tls) return connect({ host: '127.0.0.1', port: this.#port })
-    return connectTls({ host: '127.0.0.1', port: this.#port, rejectUnauthorized: false })
+    const at = { host: '127.0.0.1', port: this.#port }
+    if (!this.#tls) return connect(at)
+    const { cert, key } = this.#tls.client
+    return connectTls({ ...at, rejectUnauthorized: false, cert: readFileSync(cert), key: readFileSync(key) })
   }
+}
+
+function aclText(lines: readonly string[]): string {
+  // Without a line of its own the default user stays as open as it is without an ACL file.
+  const channels = versionAtLeast(6, 2) ? ' &*' : ''
+  const preset = lines.some((line) => line.startsWith('user default'))
+    ? []
+    : [`user default on nopass ~*${channels} +@all`]
+  return `${[...preset, ...lines].join('\n')}\n`
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {

@@ -2,10 +2,11 @@
 
 import { Redis, RespoolError } from '../../../src/index.js'
 import { Decoder } from '../../../src/resp/decoder.js'
-import { pause, percentile, seeded } from '../../live/support-live.js'
+import { pause, percentile } from '../../live/support-live.js'
 import { type FakeConnection, FakeServer } from '../../support/fake-server.js'
 import { type CostOptions, costsOf } from '../../support/memory-cost.js'
 import { NOISE } from '../../support/noise.js'
+import { seeded } from '../../support/random.js'
 import { RedisProcess } from '../../support/redis-process.js'
 import { HOSTILE_FIXTURES } from '../../support/resp-fixtures.js'
 import { cut } from '../../support/resp-mutator.js'

@@ -1,8 +1,9 @@
 // Rows E1 to E3: messages between replies, replies that nobody asked for, and a server that miscounts.
 
 import { Redis, type RedisOptions } from '../../../src/index.js'
-import { pick, seeded, until } from '../../live/support-live.js'
+import { until } from '../../live/support-live.js'
 import { type FakeConnection, FakeServer } from '../../support/fake-server.js'
+import { pick, seeded } from '../../support/random.js'
 import { encodePush, encodeReply, type Wire } from '../../support/resp.js'
 import type { Context, Outcome, Row } from '../row.js'
 import { CLEAN } from '../verdict.js'

@@ -3,9 +3,9 @@
 
 import { RESP_TYPES, Redis } from '../../../src/index.js'
 import { RESP_TYPES as TYPES } from '../../../src/resp/types.js'
-import { seeded } from '../../live/support-live.js'
 import { printOf } from '../../support/decoded-print.js'
 import { FakeServer } from '../../support/fake-server.js'
+import { seeded } from '../../support/random.js'
 import { type RandomArgument, randomArgument, sent } from '../../support/random-arguments.js'
 import { RedisProcess } from '../../support/redis-process.js'
 import { byteByByte, decode, FIXTURES, HOSTILE_FIXTURES, inTwo } from '../../support/resp-fixtures.js'
