@@ -3,5 +3,6 @@
 import type { Row } from './row.js'
 import { bytes } from './rows/bytes.js'
 import { connections } from './rows/connections.js'
+import { secrets } from './rows/secrets.js'
 
-export const ROWS: readonly Row[] = [...connections, ...bytes]
+export const ROWS: readonly Row[] = [...connections, ...bytes, ...secrets]

@@ -38,7 +38,7 @@ const DOUBLES = ['1.5', '-inf', 'nan', '1e400', '.5', '1.', '0x1', '1e', '-0', '
 const TEXTS = ['', 'OK', 'a\rb', 'a\nb', '\r\n', '€😀', '\xff\xfe', '__proto__', 'x'.repeat(70)] as const
 const BREAKS = ['\r\n', '\r\n', '\r\n', '\r\n', '\r\n', '\r\n', '\n', '\r', '\r\r\n', ''] as const
 /** Where the bytes of a frame turn. */
-const TELLING = Buffer.from('\r\n0129-+:$*%~>|_#,(=!?;.@')
+const TELLING = [...Buffer.from('\r\n0129-+:$*%~>|_#,(=!?;.@')]
 
 /** One frame, mostly right. */
 export function frame(random: Random, depth = 0): string {
@@ -87,8 +87,7 @@ function aggregate(random: Random, depth: number, end: string): string {
 export function input(random: Random): Buffer {
   const frames = Array.from(
     { length: 1 + below(random, 3) },
-    (): Buffer =>
-      random() < 0.5 ? Buffer.from(frame(random), 'latin1') : (CORPUS[below(random, CORPUS.length)] ?? Buffer.alloc(0)),
+    (): Buffer => (random() < 0.5 ? Buffer.from(frame(random), 'latin1') : pick(random, CORPUS)),
   )
   let bytes: Buffer = Buffer.concat(frames)
   for (let damages = below(random, 4); damages > 0; damages--) bytes = damaged(bytes, random)
@@ -99,7 +98,7 @@ function damaged(bytes: Buffer, random: Random): Buffer {
   const at = below(random, bytes.length + 1)
   const [head, tail] = [bytes.subarray(0, at), bytes.subarray(at)]
   const length = 1 + below(random, 12)
-  const byte = random() < 0.7 ? (TELLING[below(random, TELLING.length)] ?? 0) : below(random, 256)
+  const byte = random() < 0.7 ? pick(random, TELLING) : below(random, 256)
   switch (below(random, 6)) {
     case 0:
       return Buffer.concat([head, Buffer.from([byte]), tail.subarray(1)])
