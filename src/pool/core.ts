@@ -126,9 +126,8 @@ export class PoolCore {
 
   /** Whether the last accepted command was answered and the last lease given back. */
   #checkQuiet(): void {
-    if (this.phase !== 'closing' || this.dispatch.waiting > 0 || this.roster.count('leased') > 0) return
-    const isAwaited = this.roster.all().some(({ place, connection }) => place !== 'connecting' && connection.isAwaited)
-    if (!isAwaited) this.quiet?.()
+    if (this.phase !== 'closing' || this.dispatch.waiting > 0 || this.recall.hasCommands) return
+    if (!this.roster.isBusy) this.quiet?.()
   }
 
   // What the policy asks for

@@ -110,7 +110,7 @@ export class Keeper {
     let owed = 0
     for (const entry of this.#roster.all()) {
       const { connection } = entry
-      // A consumer may be parked for hours: the sweep is often enough for it.
+      // A consumer may be parked for hours: the sweep is often enough for it, but not for who waits behind it.
       if (connection.inFlight === 0 || connection.isBlocked) continue
       owed += connection.inFlight
       connection.check(now)

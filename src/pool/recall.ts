@@ -5,6 +5,7 @@ import { type ConnectionError, ReplyError } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
 import { mayRepeat, onlyReads } from '../command/repeat.js'
 import type { Request } from '../connection/request.js'
+import { closedError } from './endings.js'
 import type { Entry } from './roster.js'
 
 /** How often one command is sent again at most. */
@@ -36,12 +37,16 @@ export interface RecallHost {
   doomAll(reason: 'refused'): void
   /** Sends them again, in this order, before everything that waits. */
   resend(requests: readonly Request[]): void
+  /** Gives what is free to those who wait, and sees to it that more becomes free. */
+  serve(): void
 }
 
 export class Recall {
   readonly #host: RecallHost
   readonly #settings: RecallSettings
   #recalled: Request[] = []
+  /** How many are about to be sent again, while connections are replaced for them. */
+  #leaving = 0
   /** Connections to replace, found since the last `settle`. */
   readonly #refusing = new Map<Entry, 'connection' | 'server'>()
   /** A server that stays unready must not be met by ever new connections. */
@@ -58,15 +63,25 @@ export class Recall {
     return this.#recalled.length > 0 || this.#refusing.size > 0
   }
 
+  /** Whether there are commands that stand in no line and hold no slot: accepted, and not done. */
+  get hasCommands(): boolean {
+    return this.#recalled.length + this.#leaving > 0
+  }
+
   /** Call it when the replies that just came have all been read. */
   settle(): void {
     const refusing = [...this.#refusing]
     this.#refusing.clear()
     const recalled = this.#recalled
     this.#recalled = []
+    this.#leaving += recalled.length
     if (refusing.some(([, scope]) => scope === 'server')) this.#host.doomAll('refused')
     else for (const [entry] of refusing) if (!entry.connection.isClosed) this.#host.doom(entry, 'refused')
-    if (recalled.length > 0) this.#host.resend(recalled)
+    this.#leaving -= recalled.length
+    if (this.#host.isOver) for (const request of recalled) request.turnAway(closedError())
+    else if (recalled.length > 0) this.#host.resend(recalled)
+    // A connection that refused may be busy or ending for a while yet: another one need not wait for that.
+    this.#host.serve()
   }
 
   /** The server answered `request` with an error. True when it is taken back. */

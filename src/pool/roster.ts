@@ -150,6 +150,12 @@ export class Roster {
     return this.staying - this.#at.connecting.length
   }
 
+  /** Whether somebody holds a connection, or waits for a reply. */
+  get isBusy(): boolean {
+    if (this.count('leased') > 0) return true
+    return this.all().some(({ place, connection }) => place !== 'connecting' && connection.isAwaited)
+  }
+
   counts(): Record<Place, number> {
     const { connecting, idle, shared, late, draining, leased, closing } = this.#at
     return {

@@ -288,7 +288,8 @@ describe('a refusal', () => {
       refused++
     }
     assert.ok(refused > 50, `${refused} calls`)
-    assert.ok(server.connections.length <= 8, `${server.connections.length} connections`)
+    // Seven pauses, each twice as long as the one before, take longer than this; a burdened machine may have time for more.
+    assert.ok(server.connections.length <= 12, `${server.connections.length} connections for ${refused} refusals`)
   })
 
   it('is told when something later on its key is on its way already', async () => {
