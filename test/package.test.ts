@@ -3,27 +3,12 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { VERSION } from '../src/index.js'
-
-const PACKS_WITHIN = 60_000
-
-const ROOT = findRoot(import.meta.dirname)
-const manifest: unknown = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
-const field = (name: string): unknown => Reflect.get(Object(manifest), name)
+import { field, modulesOf, PACKS_WITHIN, packedFiles, ROOT, SCRIPTS_ON_INSTALL } from './support/package-files.js'
 
 describe('package.json', () => {
   it('has the version that the library tells servers', () => assert.equal(field('version'), VERSION))
@@ -41,7 +26,7 @@ describe('package.json', () => {
     const peers = Object.keys(Object(field('peerDependencies')))
     const meta = Object(field('peerDependenciesMeta'))
     for (const peer of peers) assert.equal(Reflect.get(Object(Reflect.get(meta, peer)), 'optional'), true, peer)
-    for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) {
+    for (const script of SCRIPTS_ON_INSTALL) {
       assert.equal(Reflect.get(Object(field('scripts')), script), undefined, script)
     }
   })
@@ -82,7 +67,7 @@ describe('the package', () => {
       inDist.filter((path) => !/\.(?:js|d\.ts)$/.test(path)),
       [],
     )
-    assert.deepEqual(inDist.filter((path) => path.endsWith('.js')).sort(), sources())
+    assert.deepEqual(inDist.filter((path) => path.endsWith('.js')).sort(), modulesOf('src'))
   })
 
   it('has a file behind everything that package.json points to', () => {
@@ -146,31 +131,3 @@ describe('the package', () => {
     return error ? `the compiler did not end: ${error.message}` : stdout
   }
 })
-
-/** What `npm pack` would put into the package. Without scripts, so that it does not build while others test. */
-function packedFiles(): string[] {
-  const stdout = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
-    cwd: ROOT,
-    encoding: 'utf8',
-    timeout: PACKS_WITHIN,
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  const [report]: unknown[] = JSON.parse(stdout)
-  const files: unknown = Reflect.get(Object(report), 'files')
-  assert.ok(Array.isArray(files))
-  return files.map((file) => String(Reflect.get(Object(file), 'path')))
-}
-
-/** What dist/ has to hold: one .js for each .ts of src/. */
-function sources(): string[] {
-  const root = join(ROOT, 'src')
-  return readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts'))
-    .map((path) => path.replace(/\.ts$/, '.js'))
-    .sort()
-}
-
-/** Up from the compiled test to the folder that holds the sources. */
-function findRoot(from: string): string {
-  return existsSync(join(from, 'tsconfig.json')) ? from : findRoot(join(from, '..'))
-}

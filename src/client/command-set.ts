@@ -5,6 +5,7 @@ import { ArgumentError } from '../base/errors.js'
 import { checkArguments, parseArguments } from '../command/arguments.js'
 import type { CatalogEntry } from '../command/catalog.js'
 import type { CommandDefinition, RedisArgument, TypeMapping } from '../command/definitions.js'
+import { hasNamesFromData, keepingNames } from '../command/field-names.js'
 import { hashOf, NO_KEY } from '../command/key-hash.js'
 import { orderingKeyOf } from '../command/ordering.js'
 import type { RetryMode } from '../command/repeat.js'
@@ -37,12 +38,14 @@ export class BoundCommand {
   readonly #entry: CatalogEntry
   readonly #route: Route | 'by-arguments'
   #definition: CommandDefinition | undefined
+  readonly #namesFromData: boolean
   #transforms = true
 
   constructor(entry: CatalogEntry) {
     this.name = entry.wire
     this.#entry = entry
     this.#route = staticRouteOf(entry.wire)
+    this.#namesFromData = hasNamesFromData(entry.wire)
   }
 
   /** Throws an `ArgumentError` for what cannot be sent. */
@@ -58,7 +61,9 @@ export class BoundCommand {
       transform: this.#transforms
         ? (reply, protocol) => {
             const transform = transformReplyOf(definition, protocol)
-            return transform === undefined ? reply : transform(reply, parsed.preserve, typeMapping)
+            if (transform === undefined) return reply
+            if (!this.#namesFromData) return transform(reply, parsed.preserve, typeMapping)
+            return keepingNames(reply, (named) => transform(named, parsed.preserve, typeMapping))
           }
         : undefined,
     }

@@ -13,6 +13,7 @@ import type {
 import { NO_KEY } from '../command/key-hash.js'
 import { wireNameOf } from '../command/names.js'
 import { onlyReads } from '../command/repeat.js'
+import { redacted } from '../connection/redaction.js'
 import { Request, type Unit } from '../connection/request.js'
 import type { Reply } from '../resp/types.js'
 import {
@@ -200,7 +201,8 @@ export class Transaction<
 }
 
 function transformed(command: PreparedCommand | undefined, reply: Reply, protocol: 2 | 3): unknown {
-  if (command?.transform === undefined || reply instanceof Error) return reply
+  if (command !== undefined && reply instanceof ReplyError) return redacted(reply, command.args)
+  if (command?.transform === undefined) return reply
   return command.transform(reply, protocol)
 }
 

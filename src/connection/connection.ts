@@ -21,6 +21,7 @@ import { type Handshake, type HandshakeResult, handshakeError } from './handshak
 import { type Answer, Integrity } from './integrity.js'
 import { Parting } from './parting.js'
 import { confirmsSubscription } from './push.js'
+import { redacted } from './redaction.js'
 import { Request } from './request.js'
 import { RoundTrip } from './round-trip.js'
 import { Slots } from './slots.js'
@@ -124,7 +125,7 @@ export class Connection implements ReplyHandler, TransportEvents {
     } catch (error) {
       first.turnAway(error)
       // Half a chain must never reach the server: a MULTI without its EXEC would swallow everybody's commands.
-      this.destroy('aborted', 'a command could not be encoded', error)
+      if (first.next !== undefined) this.destroy('aborted', 'a command could not be encoded', error)
       return
     }
     if (this.#flushScheduled) return
@@ -213,7 +214,8 @@ export class Connection implements ReplyHandler, TransportEvents {
 
   flush(): void {
     this.#flushScheduled = false
-    if (this.state === 'closed') return
+    if (!this.#encoder.isIntact) this.destroy('aborted', 'a Buffer was detached before it could be sent')
+    if (this.isClosed) return
     this.#add(this.#integrity?.mark(this.#slots.newest?.blocksFor))
     if (!this.#slots.flush()) return
     const now = this.#clock.now()
@@ -298,8 +300,8 @@ export class Connection implements ReplyHandler, TransportEvents {
     else this.#integrity.answered(request, { error })
   }
 
-  #refuse(request: Request, error: ReplyError): void {
-    error.answering(request.label)
+  #refuse(request: Request, reply: ReplyError): void {
+    const error = redacted(reply, request.args).answering(request.label)
     if (request.unit !== undefined) request.unit.refusal ??= error
     if (!this.#owner.refused(request, error)) request.fail(error)
   }
@@ -323,8 +325,6 @@ export class Connection implements ReplyHandler, TransportEvents {
   replyMapping(): ReplyMapping | undefined {
     return this.#slots.oldest?.mapping
   }
-
-  // The rest
 
   #becomeReady(result: HandshakeResult): void {
     if (this.state !== 'connecting') return

@@ -39,7 +39,7 @@ export interface HandshakeSettings {
 export function handshakeFor(settings: HandshakeSettings): Handshake {
   return async (ask) => {
     const login = await settings.login()
-    const greeting = await greet(withoutSecret(ask, login.password), settings, login)
+    const greeting = await greet(ask, settings, login)
     const before: Promise<unknown>[] = []
     if (settings.database !== 0) before.push(ask(['SELECT', String(settings.database)]))
     if (settings.library !== undefined) {
@@ -82,23 +82,6 @@ function idOf(hello: unknown): number {
   }
   if (typeof hello === 'object' && hello !== null && 'id' in hello) return Number(hello.id)
   return 0
-}
-
-/** A server quotes the arguments of a command that it does not know; the password may be among them. */
-function withoutSecret(ask: Ask, password: string | undefined): Ask {
-  if (!password) return ask
-  return async (args) => {
-    try {
-      return await ask(args)
-    } catch (error) {
-      if (!(error instanceof ReplyError)) throw error
-      // Only where it is quoted: a short one may be a part of any word.
-      const unquoted = error.message
-        .replace(/,? with args beginning with.*/s, '')
-        .replaceAll(`'${password}'`, '[redacted]')
-      throw new ReplyError(unquoted).answering(error.command ?? 'HELLO')
-    }
-  }
 }
 
 /** A server may refuse such a step (ACL, age); a timeout or a broken socket still ends the connection. */

@@ -56,7 +56,10 @@ export interface ConnectionValues {
   readonly socketTimeout: number
   /** Milliseconds without traffic before TCP keep-alive starts; 0 = no keep-alive. Default 30 000. */
   readonly keepAlive: number
-  /** Bytes that one string in a reply may have; a longer one destroys the connection. Default 512 MiB. */
+  /**
+   * Bytes that one string in a reply may have. A whole reply may take twice as much, and always 16 MiB. What is larger
+   * destroys the connection. Default 512 MiB.
+   */
   readonly maxReplySize: number
   /** How often an ECHO proves that replies are in step: `off`, `batch` (once per write), `command`. Default `off`. */
   readonly integrity: IntegrityMode
@@ -153,7 +156,7 @@ export const connectionOptionTable: OptionTable<ConnectionValues> = {
     min: 1,
     max: 2_147_483_647,
     unit: 'bytes',
-    doc: 'How long one string in a reply may be; a longer one destroys the connection.',
+    doc: 'How long one string in a reply may be; a whole reply may take twice as much, and always 16 MiB. More destroys the connection.',
   }),
   integrity: oneOf(['off', 'batch', 'command'], {
     default: 'off',

@@ -98,6 +98,9 @@ class SocketTransport implements Transport {
   readonly #pieces = new Ring<Buffer>()
   #waitingBytes = 0
   readonly #events: TransportEvents
+  /** Since the last cork: whether the socket had something to write before. */
+  #isBehind = false
+  #isCorked = false
   #error: Error | undefined
 
   constructor(target: DialTarget, events: TransportEvents) {
@@ -121,7 +124,7 @@ class SocketTransport implements Transport {
 
   write(chunk: Buffer): void {
     if (this.#pieces.length === 0 && chunk.length <= PIECE) {
-      this.#socket.write(chunk)
+      this.#socket.write(this.#lasting(chunk))
       return
     }
     const isMoving = this.#pieces.length > 0
@@ -131,10 +134,13 @@ class SocketTransport implements Transport {
   }
 
   cork(): void {
+    this.#isBehind = this.#socket.writableLength > 0
+    this.#isCorked = true
     this.#socket.cork()
   }
 
   uncork(): void {
+    this.#isCorked = false
     this.#socket.uncork()
   }
 
@@ -153,6 +159,12 @@ class SocketTransport implements Transport {
     this.#forgetPieces()
   }
 
+  /** What the socket cannot take at once is copied: it may be a caller's Buffer, which the caller may detach. */
+  #lasting(chunk: Buffer): Buffer {
+    const isBehind = this.#isCorked ? this.#isBehind : this.#socket.writableLength > 0
+    return isBehind ? Buffer.from(chunk) : chunk
+  }
+
   #writePiece(): void {
     const piece = this.#pieces.shift()
     if (piece === undefined) {
@@ -160,8 +172,13 @@ class SocketTransport implements Transport {
       this.#events.drained()
       return
     }
+    if (piece.length === 0) {
+      // The server was told a length; without these bytes it would take the next commands for them.
+      this.#socket.destroy(new Error('a Buffer was detached while it was being sent'))
+      return
+    }
     this.#waitingBytes -= piece.length
-    this.#socket.write(piece, (error) => {
+    this.#socket.write(this.#lasting(piece), (error) => {
       // After an error 'close' follows, and nobody must take the socket for drained until then.
       if (!error) this.#writePiece()
     })

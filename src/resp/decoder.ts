@@ -1,12 +1,12 @@
 // Owns the way from bytes to replies: where a frame starts and ends, and what is kept when a chunk ends inside one.
 // It knows no socket, no timer and no command. The format: redis.io/docs/latest/develop/reference/protocol-spec
 import { ProtocolError, ReplyError } from '../base/errors.js'
-import { Frame, type FrameKind } from './frame.js'
+import { ATTRIBUTE, Frame, kindOf } from './frame.js'
 import { GuardedHandler, type ReplyHandler } from './handler.js'
 import { PartialBulk, PartialLine } from './partial.js'
 import * as scalars from './scalars.js'
 import {
-  DEFAULT_LIMITS,
+  completeLimits,
   type DecoderLimits,
   RESP_TYPES,
   type Reply,
@@ -22,7 +22,6 @@ const LF = 10
 const MINUS = 45
 const ZERO = 48
 const ONE = 49
-const ATTRIBUTE = 124
 
 const INCOMPLETE = -2
 const NULL_LENGTH = -1
@@ -30,6 +29,12 @@ const NULL_LENGTH = -1
 const MAX_COUNT_DIGITS = 20
 /** A line this short is looked at again each time it grows. */
 const SHORT_LINE = 32
+
+/**
+ * Bytes of memory that a part of an aggregate takes beyond its own, measured with parts of four bytes. Were they not
+ * counted, a reply within its limit could take fifty or two hundred times as much.
+ */
+const COST = { aggregate: 200, error: 600, buffer: 150 } as const
 
 const PUSH_MAPPING: ReplyMapping = { [RESP_TYPES.BLOB_STRING]: Buffer }
 
@@ -48,12 +53,12 @@ export class Decoder {
   #top: Frame | undefined
   #depth = 0
   #mapping: ReplyMapping | undefined
-  /** Bytes received of the open top-level aggregate, less the offset at which it began in the current chunk. */
-  #received = 0
+  /** Bytes that the open top-level aggregate costs, less the offset at which it began in the current chunk. */
+  #cost = 0
 
   constructor(handler: ReplyHandler, limits: Partial<DecoderLimits> = {}) {
     this.#handler = new GuardedHandler(handler)
-    this.#limits = { ...DEFAULT_LIMITS, ...limits }
+    this.#limits = completeLimits(limits)
     this.#line = new PartialLine(this.#limits.maxLineLength)
   }
 
@@ -102,8 +107,8 @@ export class Decoder {
       }
     }
     if (this.#top === undefined) return
-    this.#received += length
-    if (this.#received > this.#limits.maxBuffered) throw new ProtocolError('A reply is larger than maxBuffered')
+    this.#cost += length
+    if (this.#cost > this.#limits.maxBuffered) throw new ProtocolError('A reply is larger than maxBuffered')
   }
 
   /** The value that starts at `start`, or undefined when it is incomplete (the cursor stays) or opens an aggregate. */
@@ -144,7 +149,7 @@ export class Decoder {
     if (end === -1) return undefined
     this.#startReply()
     this.#cursor = end + 2
-    if (this.#wantsBuffer(RESP_TYPES.SIMPLE_STRING)) return scalars.toBuffer(bytes, start + 1, end)
+    if (this.#wantsBuffer(RESP_TYPES.SIMPLE_STRING)) return this.#toBuffer(bytes, start + 1, end)
     return isOk ? 'OK' : scalars.toSimpleString(bytes, start + 1, end)
   }
 
@@ -153,7 +158,7 @@ export class Decoder {
     const end = this.#lineEnd(bytes, text, length)
     if (end === -1) return undefined
     this.#cursor = end + 2
-    if (type === RESP_TYPES.SIMPLE_ERROR) return scalars.toReplyError(bytes, text, end)
+    if (type === RESP_TYPES.SIMPLE_ERROR) return this.#toError(bytes, text, end)
     this.#startReply()
     switch (type) {
       case RESP_TYPES.NUMBER:
@@ -179,9 +184,12 @@ export class Decoder {
     }
     if (size > this.#limits.maxReplySize) throw new ProtocolError(`A reply of ${size} bytes exceeds maxReplySize`)
     if (type !== RESP_TYPES.BLOB_ERROR) this.#startReply()
+    else if (size > this.#limits.maxLineLength) throw new ProtocolError('An error is longer than maxLineLength')
+    const isText = type === RESP_TYPES.BLOB_STRING && !this.#wantsBuffer(type)
+    if (isText) scalars.checkTextLength(size)
     const body = this.#cursor
     if (body + size + 2 > length) {
-      this.#bulk = new PartialBulk(type, size + 2, length - body)
+      this.#bulk = new PartialBulk(type, size + 2, length - body, isText)
       this.#bulk.append(bytes, body, length)
       this.#cursor = length
       return undefined
@@ -194,11 +202,21 @@ export class Decoder {
   #toBulk(type: number, bytes: Buffer, start: number, end: number, isOwned: boolean): Reply {
     if (bytes[end] !== CR || bytes[end + 1] !== LF) throw new ProtocolError('A bulk string does not end in CRLF')
     if (type === RESP_TYPES.BLOB_STRING) {
-      if (this.#wantsBuffer(type)) return isOwned ? bytes.subarray(start, end) : scalars.toBuffer(bytes, start, end)
+      if (this.#wantsBuffer(type)) return isOwned ? bytes.subarray(start, end) : this.#toBuffer(bytes, start, end)
       return scalars.toText(bytes, start, end)
     }
-    if (type === RESP_TYPES.BLOB_ERROR) return scalars.toReplyError(bytes, start, end)
+    if (type === RESP_TYPES.BLOB_ERROR) return this.#toError(bytes, start, end)
     return scalars.toVerbatimString(bytes, start, end, this.#mapping?.[RESP_TYPES.VERBATIM_STRING])
+  }
+
+  #toBuffer(bytes: Buffer, start: number, end: number): Buffer {
+    this.#cost += COST.buffer
+    return scalars.toBuffer(bytes, start, end)
+  }
+
+  #toError(bytes: Buffer, start: number, end: number): ReplyError {
+    this.#cost += COST.error
+    return scalars.toReplyError(bytes, start, end)
   }
 
   #readAggregate(type: number, bytes: Buffer, start: number, length: number): Reply | undefined {
@@ -212,35 +230,18 @@ export class Decoder {
     if (count > this.#limits.maxElements) throw new ProtocolError(`An aggregate of ${count} exceeds maxElements`)
     if (type === RESP_TYPES.PUSH && count === 0) throw new ProtocolError('A push is empty')
     if (this.#top === undefined) {
-      this.#received = -start
+      this.#cost = -start
       if (type === RESP_TYPES.PUSH) this.#mapping = PUSH_MAPPING
       else this.#mapping = type === ATTRIBUTE ? undefined : this.#handler.mapping()
     }
-    const kind = this.#kindOf(type)
+    this.#cost += COST.aggregate
+    const kind = kindOf(type, this.#mapping)
     const frame = new Frame(kind, type === RESP_TYPES.MAP || type === ATTRIBUTE ? count * 2 : count, this.#top)
     if (count === 0) return kind === 'attribute' ? undefined : frame.value
     if (this.#depth === this.#limits.maxDepth) throw new ProtocolError('A reply is nested deeper than maxDepth')
     this.#depth++
     this.#top = frame
     return undefined
-  }
-
-  #kindOf(type: number): FrameKind {
-    switch (type) {
-      case RESP_TYPES.PUSH:
-        return 'push'
-      case ATTRIBUTE:
-        return 'attribute'
-      case RESP_TYPES.SET:
-        return this.#mapping?.[RESP_TYPES.SET] === Set ? 'set' : 'array'
-      case RESP_TYPES.MAP: {
-        const target = this.#mapping?.[RESP_TYPES.MAP]
-        if (target === Map) return 'map'
-        return target === Array ? 'array' : 'object'
-      }
-      default:
-        return 'array'
-    }
   }
 
   /** The number in the header at `start`; the cursor moves past it. Rejects what cannot become one at once. */
@@ -341,8 +342,9 @@ export class Decoder {
 
   #resumeBulk(bulk: PartialBulk, chunk: Buffer, length: number): void {
     this.#cursor += bulk.append(chunk, this.#cursor, length)
-    if (bulk.received < bulk.size) return
+    if (!bulk.isWhole) return
     this.#bulk = undefined
-    this.#deliver(bulk.type, this.#toBulk(bulk.type, bulk.bytes, 0, bulk.size - 2, true))
+    const value = this.#toBulk(bulk.type, bulk.bytes, 0, bulk.length - 2, true)
+    this.#deliver(bulk.type, bulk.text === '' ? value : `${bulk.text}${value}`)
   }
 }

@@ -42,6 +42,15 @@ export class Encoder {
     return this.#complete.length > 0
   }
 
+  /**
+   * False once a caller's large Buffer was detached, as a transfer to a worker does: its length is written and its
+   * bytes are gone, so the server would take the next commands for them.
+   */
+  get isIntact(): boolean {
+    if (this.#complete.length === 0) return true
+    return this.#complete.reduce((bytes, chunk) => bytes + chunk.length, 0) === this.#completeBytes
+  }
+
   /** Throws an `ArgumentError` for anything but strings and Buffers, before a byte is encoded. */
   encode(args: readonly Argument[]): void {
     const bound = sizeBound(args)
@@ -147,15 +156,29 @@ function sizeBound(args: readonly Argument[]): number {
   for (let index = 0; index < args.length; index++) {
     const arg: unknown = args[index]
     if (typeof arg === 'string') bound += arg.length * 3 + FRAME
-    else if (arg instanceof Uint8Array) bound += arg.length + FRAME
-    else {
-      throw new ArgumentError(
-        `Argument ${index} of ${String(args[0])}: expected a string or a Buffer, got ${arg === null ? 'null' : typeof arg}`,
-        { outcome: 'not-sent' },
-      )
-    }
+    else if (!(arg instanceof Uint8Array)) throw unencodable(args, index, arg === null ? 'null' : typeof arg)
+    else if (arg.length === 0 && isDetached(arg)) throw unencodable(args, index, 'a detached one')
+    else bound += arg.length + FRAME
   }
   return bound
+}
+
+function unencodable(args: readonly Argument[], index: number, got: string): ArgumentError {
+  return new ArgumentError(`Argument ${index} of ${String(args[0])}: expected a string or a Buffer, got ${got}`, {
+    outcome: 'not-sent',
+  })
+}
+
+const NOWHERE = new Uint8Array(0)
+
+/** `ArrayBuffer.prototype.detached` came with Node 21. */
+function isDetached(bytes: Uint8Array): boolean {
+  try {
+    NOWHERE.set(bytes)
+    return false
+  } catch {
+    return true
+  }
 }
 
 function writeString(chunk: Buffer, start: number, text: string): number {

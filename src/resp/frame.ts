@@ -1,9 +1,30 @@
 // Owns one open aggregate: what was collected of it and how it becomes a value. Knows no bytes.
 import { ReplyError } from '../base/errors.js'
-import { type Reply, VerbatimString } from './types.js'
+import { RESP_TYPES, type Reply, type ReplyMapping, VerbatimString } from './types.js'
+
+/** First byte of an attribute, which is no reply and has no mapping. */
+export const ATTRIBUTE = 124
 
 /** What is being built. A RESP set or map that is wanted as a flat array is an `array`. */
 export type FrameKind = 'array' | 'push' | 'set' | 'map' | 'object' | 'attribute'
+
+export function kindOf(type: number, mapping: ReplyMapping | undefined): FrameKind {
+  switch (type) {
+    case RESP_TYPES.PUSH:
+      return 'push'
+    case ATTRIBUTE:
+      return 'attribute'
+    case RESP_TYPES.SET:
+      return mapping?.[RESP_TYPES.SET] === Set ? 'set' : 'array'
+    case RESP_TYPES.MAP: {
+      const target = mapping?.[RESP_TYPES.MAP]
+      if (target === Map) return 'map'
+      return target === Array ? 'array' : 'object'
+    }
+    default:
+      return 'array'
+  }
+}
 
 const NOTHING: Reply[] = []
 

@@ -29,9 +29,8 @@ const MIN_INT64 = '9223372036854775808'
 const DOUBLE = /^[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?$/
 const BIG_NUMBER = /^[+-]?\d+$/
 
-// C0, DEL, C1, line separators and bidirectional overrides: what can move a terminal's cursor or reorder its text.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
+// C0, DEL, C1, line separators and bidirectional controls: what can move a terminal's cursor or reorder its text.
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
 
 /** Index of the CR that ends the line, or -1 when the line is not complete. A lone CR or LF is an error. */
 export function findLineEnd(bytes: Buffer, from: number, length: number): number {
@@ -48,10 +47,13 @@ export function findLineEnd(bytes: Buffer, from: number, length: number): number
 }
 
 export function toText(bytes: Buffer, start: number, end: number): string {
-  if (end - start > constants.MAX_STRING_LENGTH) {
-    throw new ProtocolError(`A reply of ${end - start} bytes is longer than a string can be; map it to Buffer`)
-  }
+  checkTextLength(end - start)
   return bytes.utf8Slice(start, end)
+}
+
+export function checkTextLength(length: number): void {
+  if (length <= constants.MAX_STRING_LENGTH) return
+  throw new ProtocolError(`A reply of ${length} bytes is longer than a string can be; map it to Buffer`)
 }
 
 /** A copy: the caller's bytes are overwritten by the next read. */

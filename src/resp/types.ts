@@ -63,18 +63,25 @@ export interface DecoderLimits {
   maxDepth: number
   /** Elements that the header of one aggregate may announce; pairs count once. */
   maxElements: number
-  /** Bytes of one bulk string, verbatim string or bulk error. */
+  /** Bytes of one bulk string or verbatim string. */
   maxReplySize: number
-  /** Bytes of one line: simple strings, errors, numbers. */
+  /** Bytes of one line: simple strings, errors, numbers; of a bulk error too. */
   maxLineLength: number
-  /** Bytes of one unfinished aggregate, everything in it included. */
+  /** Bytes of one unfinished aggregate: those received, and what its parts cost beyond them. */
   maxBuffered: number
 }
 
-export const DEFAULT_LIMITS: DecoderLimits = {
-  maxDepth: 128,
-  maxElements: 2 ** 24,
-  maxReplySize: 512 * 1024 * 1024,
-  maxLineLength: 64 * 1024,
-  maxBuffered: 1024 * 1024 * 1024,
+/** However small its strings have to be, a reply may be as large as this. */
+const LEAST_BUFFERED = 16 * 1024 * 1024
+
+export function completeLimits(limits: Partial<DecoderLimits>): DecoderLimits {
+  const { maxReplySize = 512 * 1024 * 1024 } = limits
+  return {
+    maxDepth: 128,
+    maxElements: 2 ** 24,
+    maxReplySize,
+    maxLineLength: 64 * 1024,
+    maxBuffered: Math.max(LEAST_BUFFERED, 2 * maxReplySize),
+    ...limits,
+  }
 }

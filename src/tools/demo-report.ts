@@ -3,7 +3,7 @@
 import type { Comparison, Measured, Way } from './demo-comparison.js'
 import type { Exhaustion } from './demo-exhaustion.js'
 import { type Fate, type FateCounts, keptPromises, type Recovery } from './demo-recovery.js'
-import { bar, number, paint, type Screen, wrap } from './terminal.js'
+import { bar, number, paint, printable, type Screen, wrap } from './terminal.js'
 
 export interface Machine {
   readonly respool: string
@@ -35,7 +35,7 @@ export function headLines(machine: Machine, screen: Screen): string[] {
   return [
     paint(screen, 'bold', `respool ${respool} demo`),
     ...facts(screen, [
-      ['server', engine],
+      ['server', printable(engine)],
       ['client', `Node.js ${node}, ${platform}, ${cpus} CPU${cpus === 1 ? '' : 's'}`],
     ]),
   ]
@@ -99,7 +99,7 @@ const colourOf = (way: Way) => (way === 'new-connection' ? 'yellow' : way === 'b
 
 export function exhaustionLines(exhaustion: Exhaustion, screen: Screen): string[] {
   const { maxConnections, acquireTimeout, error, servedAfter } = exhaustion
-  const [first = '', ...rest] = error.message.split('\n').map((line) => line.trim())
+  const [first = '', ...rest] = error.message.split('\n').map((line) => printable(line.trim()))
   return [
     ...title(screen, '2', 'What does an exhausted pool say?'),
     ...paragraph(screen, `A pool of ${maxConnections}, both lent; a third caller waits up to ${acquireTimeout} ms.`),

@@ -9,7 +9,7 @@ import { type Exhaustion, exhaust } from './demo-exhaustion.js'
 import { keptPromises, killUnderLoad, type Recovery } from './demo-recovery.js'
 import { comparisonLines, exhaustionLines, headLines, type Machine, recoveryLines } from './demo-report.js'
 import { NoServerError, type RunningServer } from './server.js'
-import type { Screen, Terminal } from './terminal.js'
+import { printableLines, type Screen, type Terminal } from './terminal.js'
 
 /** What `--json` prints; raised when a field changes its meaning or goes. */
 export const SCHEMA_VERSION = 1
@@ -66,7 +66,7 @@ export async function demo(options: DemoOptions): Promise<DemoDocument> {
       exhaustion,
       recovery,
     }
-    if (json) terminal.result(JSON.stringify(document, null, 2))
+    if (json) terminal.result(printableLines(JSON.stringify(document, null, 2)))
     else if (interrupted) terminal.result('\n  Interrupted: this is what was measured so far.')
     return document
   } finally {
@@ -103,7 +103,7 @@ async function describe({ kind, engine }: RunningServer, control: Redis): Promis
 
 async function versionOf(control: Redis): Promise<string> {
   const info = await control.info('server').then(String, () => '')
-  const [, valkey] = /^valkey_version:(\S+)/m.exec(info) ?? []
-  const [, redis = 'of unknown version'] = /^redis_version:(\S+)/m.exec(info) ?? []
+  const [, valkey] = /^valkey_version:(\S{1,80})/m.exec(info) ?? []
+  const [, redis = 'of unknown version'] = /^redis_version:(\S{1,80})/m.exec(info) ?? []
   return valkey === undefined ? `redis-server ${redis}` : `valkey-server ${valkey}`
 }

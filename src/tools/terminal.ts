@@ -29,6 +29,19 @@ export function screenOf(sink: Sink, env: NodeJS.ProcessEnv): Screen {
   return { columns: Math.min(WIDEST, Math.max(NARROWEST, columns)), colour }
 }
 
+// What can move the cursor, colour, hide or reorder text; line breaks too.
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
+
+/** Text that came from elsewhere, a server for example, as it may be shown. In a JSON text it changes no value. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+/** The same for text of several lines. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n')
+}
+
 export function paint(screen: Screen, style: Style | readonly Style[], text: string): string {
   if (!screen.colour || text === '') return text
   return styleText(typeof style === 'string' ? style : [...style], text, { validateStream: false })
@@ -90,9 +103,10 @@ export class Terminal {
     this.#stdout.write(`${text}\n`)
   }
 
+  /** In plain text, whoever wrote it. */
   complain(text: string): void {
     this.clear()
-    this.#stderr.write(`${text}\n`)
+    this.#stderr.write(`${printableLines(text)}\n`)
   }
 
   /** What is being done. `detail` changes often, and is only for a screen that can take it back. */

@@ -1,7 +1,9 @@
 // The list of all rows, in the order in which they run. Holds none itself.
 
 import type { Row } from './row.js'
+import { bytes } from './rows/bytes.js'
 import { connections } from './rows/connections.js'
 import { refusals } from './rows/refusals.js'
+import { secrets } from './rows/secrets.js'
 
-export const ROWS: readonly Row[] = [...connections, ...refusals]
+export const ROWS: readonly Row[] = [...connections, ...refusals, ...bytes, ...secrets]

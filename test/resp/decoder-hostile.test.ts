@@ -106,7 +106,7 @@ describe('a memory bomb', () => {
   it('of a bulk string of 512 MiB of which nothing comes costs 64 KiB', () => {
     const grown = growth(() => {
       const decoder = new Decoder(IGNORE)
-      decoder.write(Buffer.from('$536870912\r\nx'))
+      decoder.write(Buffer.from('$536870000\r\nx'))
       return decoder
     })
     assert.ok(grown < MEBIBYTE, `${grown} bytes`)
@@ -132,6 +132,50 @@ describe('a memory bomb', () => {
       for (; written < MEBIBYTE; written += chunk.length) decoder.write(chunk)
     }, ProtocolError)
     assert.ok(written > 90_000 && written <= 104_000, `${written}`)
+  })
+
+  it('of many small parts is refused before they cost more than a few times maxBuffered', () => {
+    const limit = MEBIBYTE * 4
+    const mapped = { [RESP_TYPES.SET]: Set, [RESP_TYPES.MAP]: Map, [RESP_TYPES.BLOB_STRING]: Buffer }
+    for (const mapping of [undefined, mapped]) {
+      for (const part of ['*0', '*1\r\n:1', '%0', '~0', '-', '!0\r\n', '$0\r\n', '(1', '$2\r\nab', ':1']) {
+        const decoder = new Decoder({ ...IGNORE, replyMapping: () => mapping }, { maxBuffered: limit })
+        const chunk = Buffer.from(`${part}\r\n`.repeat(1000))
+        const grown = growth(() => {
+          decoder.write(Buffer.from('*16000000\r\n'))
+          assert.throws(() => {
+            for (let written = 0; written < 2 * limit; written += chunk.length) decoder.write(chunk)
+          }, /maxBuffered/)
+          return decoder
+        })
+        assert.ok(grown < 12 * limit, `${JSON.stringify(part)} costs ${grown}`)
+      }
+    }
+  })
+
+  it('of errors is bound as lines are, however they are sent', () => {
+    for (const bytes of ['!65537\r\n', `*1\r\n!536870912\r\n`, `-${'x'.repeat(65_537)}\r\n`]) {
+      assert.match(decode([Buffer.from(bytes)]).failure?.message ?? '', /longer than maxLineLength/)
+    }
+    const longest = `!65536\r\n${'x'.repeat(65_536)}\r\n`
+    assert.equal(decode([Buffer.from(longest)]).events.length, 1)
+  })
+
+  it('may be as large as two of the largest strings, and never less than 16 MiB', () => {
+    for (const [maxReplySize, allowed] of [
+      [1_000, 16],
+      [MEBIBYTE * 20, 40],
+    ] as const) {
+      const decoder = new Decoder(IGNORE, { maxReplySize })
+      const chunk = Buffer.from(`$1000\r\n${'x'.repeat(1000)}\r\n`.repeat(1000))
+      decoder.write(Buffer.from('*16000000\r\n'))
+      let written = 0
+      assert.throws(() => {
+        for (; written < MEBIBYTE * 100; written += chunk.length) decoder.write(chunk)
+      }, /maxBuffered/)
+      const received = written / MEBIBYTE
+      assert.ok(received > allowed - 1 && received <= allowed, `${received} MiB of ${allowed}`)
+    }
   })
 
   it('of a million nested arrays is refused at once, without using the call stack', () => {

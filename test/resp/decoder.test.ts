@@ -74,18 +74,68 @@ describe('a large bulk string', () => {
     assert.deepStrictEqual(decode(parts, mapping).events, [{ kind: 'reply', value: [body, 1] }])
   })
 
-  it('never takes more than twice the room of what has arrived, beyond 64 KiB', () => {
+  it('takes up to four times the room of what has arrived, and all of it once a 32nd has', () => {
     const chunk = Buffer.alloc(10_000)
-    const bulk = new PartialBulk(RESP_TYPES.BLOB_STRING, 3_000_002, 5)
-    let copies = 0
-    for (let room = bulk.bytes.length; bulk.received < bulk.size; ) {
-      bulk.append(chunk, 0, chunk.length)
-      assert.ok(bulk.bytes.length <= Math.max(65_536, bulk.received * 2))
-      if (bulk.bytes.length !== room) copies++
-      room = bulk.bytes.length
+    const bulk = new PartialBulk(RESP_TYPES.BLOB_STRING, 30_000_002, 5, false)
+    let copied = 0
+    for (let received = 0; !bulk.isWhole; ) {
+      const room = bulk.bytes.length
+      received += bulk.append(chunk, 0, chunk.length)
+      if (bulk.bytes.length !== room) copied += received - chunk.length
+      if (received * 32 < bulk.size) assert.ok(bulk.bytes.length <= Math.max(65_536, received * 4))
     }
     assert.equal(bulk.bytes.length, bulk.size)
-    assert.ok(copies <= 7, `${copies} copies`)
+    assert.ok(copied < bulk.size / 16, `${copied} bytes copied`)
+  })
+
+  it('as text is decoded piece by piece, whatever its characters and wherever they are cut', () => {
+    const units = ['a', 'é', '€', '😀', '\r\n', '\u0000']
+    const invalid = Buffer.from('80808080c3e282f09f98edb080fff5', 'hex')
+    const parts: Buffer[] = []
+    for (let size = 0, at = 0; size < 3_500_000; at++) {
+      const part = at % 7 === 0 ? invalid.subarray(at % 11) : Buffer.from((units[at % 6] ?? '').repeat(at % 1000))
+      parts.push(part)
+      size += part.length
+    }
+    const long = Buffer.concat(parts)
+    const frame = Buffer.concat([Buffer.from(`*2\r\n$${long.length}\r\n`), long, Buffer.from('\r\n:1\r\n')])
+    for (const size of [1_000, 65_536, 65_537, 1_048_575, 2_500_000]) {
+      const chunks = Array.from({ length: Math.ceil(frame.length / size) }, (_, n) =>
+        frame.subarray(n * size, (n + 1) * size),
+      )
+      const { events, failure } = decode(chunks)
+      const [event] = events
+      assert.ok(failure === undefined && event?.kind === 'reply' && Array.isArray(event.value))
+      assert.ok(event.value[0] === long.toString(), `in chunks of ${size}`)
+      assert.equal(event.value[1], 1)
+    }
+  })
+
+  it('as text keeps no bytes of what it has decoded', () => {
+    const chunk = Buffer.alloc(65_536, 'é')
+    const bulk = new PartialBulk(RESP_TYPES.BLOB_STRING, 32 * 2 ** 20, 10, true)
+    let most = 0
+    while (!bulk.isWhole) {
+      bulk.append(chunk, 0, chunk.length)
+      most = Math.max(most, bulk.bytes.length)
+    }
+    assert.ok(most <= 2 ** 20, `${most} bytes`)
+    assert.ok(bulk.text.length + bulk.bytes.subarray(0, bulk.length).toString().length === 16 * 2 ** 20)
+  })
+
+  it('as text must end in CRLF like any other', () => {
+    const long = Buffer.alloc(2 ** 20 - 1, 0x61)
+    for (const end of ['\rX', 'X\n', '\n\r']) {
+      const frame = Buffer.concat([Buffer.from(`$${long.length}\r\n`), long, Buffer.from(end)])
+      const parts = [frame.subarray(0, 500_000), frame.subarray(500_000, -1), frame.subarray(-1)]
+      assert.match(decode(parts).failure?.message ?? '', /does not end in CRLF/)
+    }
+  })
+
+  it('as text longer than a string can be is refused by its header', () => {
+    const header = Buffer.from('$536870912\r\n')
+    assert.match(decode([header]).failure?.message ?? '', /longer than a string can be; map it to Buffer/)
+    assert.equal(decode([header], { [RESP_TYPES.BLOB_STRING]: Buffer }).failure, undefined)
   })
 })
 

@@ -218,3 +218,38 @@ describe('the encoder', () => {
     )
   })
 })
+
+describe('a Buffer that is detached', () => {
+  const own = (size: number): Buffer<ArrayBuffer> => Buffer.from(new ArrayBuffer(size))
+  const transfer = ({ buffer }: Buffer<ArrayBuffer>): void => void structuredClone(buffer, { transfer: [buffer] })
+
+  it('before it is encoded is refused, and the encoder stays as it was', () => {
+    const gone = own(10)
+    transfer(gone)
+    const encoder = new Encoder()
+    encoder.encode(['GET', 'a'])
+    for (const command of [
+      ['SET', 'k', gone],
+      ['SET', Buffer.alloc(20 * KIB), gone],
+    ]) {
+      assert.throws(() => encoder.encode(command), ArgumentError)
+    }
+    encoder.encode(['SET', 'k', Buffer.alloc(0)])
+    assertSame(flushed(encoder), Buffer.concat([naive(['GET', 'a']), naive(['SET', 'k', ''])]), 'the others')
+  })
+
+  it('between encode and flush is noticed when it goes out without a copy, and does not matter else', () => {
+    const large = own(20 * KIB)
+    const small = own(10)
+    const encoder = new Encoder()
+    encoder.encode(['SET', 'k', small])
+    transfer(small)
+    assert.equal(encoder.isIntact, true)
+    encoder.encode(['SET', 'k', large])
+    assert.equal(encoder.isIntact, true)
+    transfer(large)
+    assert.equal(encoder.isIntact, false)
+    encoder.clear()
+    assert.equal(encoder.isIntact, true)
+  })
+})

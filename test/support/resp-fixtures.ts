@@ -196,6 +196,7 @@ const ERRORS: Fixture[] = [
   ),
   failure('an error with C1 controls', '-ERR \xc2\x9b31m\r\n', 'ERR \\u009b31m', ESCAPED),
   failure('an error with a bidirectional override', '-ERR \xe2\x80\xaex\r\n', 'ERR \\u202ex', ESCAPED),
+  failure('an error with a bidirectional mark', '-ERR \xd8\x9c\xe2\x80\x8fx\r\n', 'ERR \\u061c\\u200fx', ESCAPED),
 ]
 
 const AGGREGATES: Fixture[] = [
@@ -444,6 +445,8 @@ const BAD_FRAMES: string[] = [
   '$536870913\r\n',
   '=-1\r\n',
   '!-1\r\n',
+  '!65537\r\n',
+  '*1\r\n!536870912\r\n',
   '~-1\r\n',
   '%-1\r\n',
   '>-1\r\n',
@@ -480,6 +483,7 @@ export const HOSTILE_FIXTURES: readonly HostileFixture[] = [
     bytes: raw(frame),
   })),
   { name: 'a line longer than the limit', bytes: raw(`+${'x'.repeat(65)}\r\n`), limits: { maxLineLength: 64 } },
+  { name: 'a line one byte too long to end', bytes: raw(`+${'x'.repeat(66)}`), limits: { maxLineLength: 64 } },
   { name: 'a line without end', bytes: raw(`-${'x'.repeat(80)}`), limits: { maxLineLength: 64 } },
   { name: 'a bulk string longer than the limit', bytes: raw('$65\r\n'), limits: { maxReplySize: 64 } },
   { name: 'more elements than the limit', bytes: raw('*9\r\n'), limits: { maxElements: 8 } },

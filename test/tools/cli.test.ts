@@ -1,45 +1,24 @@
 // The command line as a shell sees it: words in, streams and an exit code out, nothing left running.
 
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { VERSION } from '../../src/index.js'
 import { nearest, readCommandLine } from '../../src/tools/command-line.js'
+import { type CliOutcome, type CliRun, startCli } from '../support/cli-process.js'
 import { freePort } from '../support/free-port.js'
 import { findBinary, liveSkip } from '../support/redis-binary.js'
 
-const CLI = fileURLToPath(new URL('../../src/tools/cli.js', import.meta.url))
 const TMP = mkdtempSync(join(tmpdir(), 'respool-cli-test-'))
 after(() => rmSync(TMP, { recursive: true, force: true }))
 
-interface Outcome {
-  code: number | null
-  stdout: string
-  stderr: string
-}
-
-function start(words: readonly string[], env: NodeJS.ProcessEnv = {}): { child: ChildProcess; done: Promise<Outcome> } {
-  const { REDIS_URL, COLUMNS, ...inherited } = process.env
-  const child = spawn(process.execPath, [CLI, ...words], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...inherited, TMPDIR: TMP, ...env },
-  })
-  const outcome: Outcome = { code: null, stdout: '', stderr: '' }
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    outcome.stdout += text
-  })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    outcome.stderr += text
-  })
-  return { child, done: once(child, 'close').then(([code]) => ({ ...outcome, code: Number(code) })) }
-}
-
-const run = (words: readonly string[], env?: NodeJS.ProcessEnv): Promise<Outcome> => start(words, env).done
+const start = (words: readonly string[], env: NodeJS.ProcessEnv = {}): CliRun =>
+  startCli(words, { TMPDIR: TMP, ...env })
+const run = (words: readonly string[], env?: NodeJS.ProcessEnv): Promise<CliOutcome> => start(words, env).done
 
 describe('respool', () => {
   it('prints its help on stdout, and lists only what there is', async () => {
