@@ -8,9 +8,10 @@ import { RedisProcess } from '../../support/redis-process.js'
 import { uniqueValue } from '../history.js'
 import { recoveryCheck } from '../recovery.js'
 import type { Check, Context, Outcome } from '../row.js'
-import { type Storm, storm } from '../storm.js'
+import { storm } from '../storm.js'
 import { respool } from '../subject.js'
-import { type Report, startWorkload } from '../workload.js'
+import { inTrouble, planOf } from '../trouble.js'
+import type { Report } from '../workload.js'
 import { SETTINGS } from './settings.js'
 
 /** Milliseconds between two ends. */
@@ -19,79 +20,63 @@ const RECOVERS_WITHIN = 50
 /** A connection that has no traffic, or whose client saw no end, is reset after this long, in ms. */
 const ENDS_WITHIN = 100
 
-type Strike = (link: ProxyLink) => void | Promise<void>
-
-interface Course {
-  readonly report: Report
-  readonly storm: Storm
-  readonly checks: readonly Check[]
+export function resets(context: Context): Promise<Outcome> {
+  return underStorm(context, (link) => link.kill('rst'))
 }
 
-export async function resets(context: Context): Promise<Outcome> {
-  return outcomeOf(await underStorm(context, (link) => link.kill('rst')))
-}
-
-export async function lostReplies(context: Context): Promise<Outcome> {
-  const course = await underStorm(context, (link) => {
-    link.dropReplyThenRst()
-    return ended(link)
-  })
-  const bites: Check = {
+export function lostReplies(context: Context): Promise<Outcome> {
+  const bites = (report: Report): Check => ({
     what: 'ambiguous writes that were applied',
-    value: appliedInDoubt(course.report),
+    value: appliedInDoubt(report),
     is: 'at least',
     limit: 1,
+  })
+  const strike = (link: ProxyLink): Promise<void> => {
+    link.dropReplyThenRst()
+    return ended(link)
   }
-  return outcomeOf(course, bites)
+  return underStorm(context, strike, bites)
 }
 
-export async function orderlyEnds(context: Context): Promise<Outcome> {
+export function orderlyEnds(context: Context): Promise<Outcome> {
   const random = seeded(context.seed)
   const ways: readonly ((link: ProxyLink) => void)[] = [
     (link) => link.kill('fin'),
     (link) => link.halfClose('down'),
     (link) => link.halfClose('up'),
   ]
-  const course = await underStorm(context, (link) => {
+  return underStorm(context, (link) => {
     pick(random, ways)(link)
     return ended(link)
   })
-  return outcomeOf(course)
 }
 
-async function underStorm(context: Context, strike: Strike): Promise<Course> {
+async function underStorm(
+  context: Context,
+  strike: (link: ProxyLink) => void | Promise<void>,
+  ...further: readonly ((report: Report) => Check)[]
+): Promise<Outcome> {
   const { seed } = context
   const kills = context.scale(50, 500)
-  const operations = context.scale(10_000, 100_000)
   await using server = await RedisProcess.start()
   await using proxy = await FaultProxy.start({ port: server.port, seed })
   context.trace(proxy.log)
   const subject = respool(proxy.url, SETTINGS)
-  try {
-    let storming = true
-    const plan = { operations, seed, deadline: SETTINGS.commandTimeout, busy: () => storming }
-    const workload = startWorkload(subject, server.port, plan)
-    const course = await storm(proxy, subject, workload, { kills, every: EVERY, seed, strike })
-    storming = false
-    const report = await workload.report
-    const { entries, failed, untyped } = report.history
-    const checks: readonly Check[] = [
-      { what: 'calls made', value: entries.length, is: 'at least', limit: operations },
-      { what: 'connections ended', value: course.recoveries.length, is: 'at least', limit: kills },
-      recoveryCheck(context, course.recoveries, RECOVERS_WITHIN),
-      { what: 'ambiguous, of the calls in flight then', value: failed.ambiguous, is: 'at most', limit: course.atRisk },
-      { what: 'errors that do not say what happened', value: untyped, is: 'exactly', limit: 0 },
+  return await inTrouble(subject, server.port, planOf(context, SETTINGS.commandTimeout), async (workload) => {
+    const { recoveries, atRisk } = await storm(proxy, subject, workload, { kills, every: EVERY, seed, strike })
+    const checks = (report: Report): readonly Check[] => [
+      { what: 'connections ended', value: recoveries.length, is: 'at least', limit: kills },
+      recoveryCheck(context, recoveries, RECOVERS_WITHIN),
+      {
+        what: 'ambiguous, of the calls in flight then',
+        value: report.history.failed.ambiguous,
+        is: 'at most',
+        limit: atRisk,
+      },
+      ...further.map((check) => check(report)),
     ]
-    return { report, storm: course, checks }
-  } finally {
-    await subject.close()
-  }
-}
-
-function outcomeOf({ report, storm: { recoveries }, checks }: Course, ...further: readonly Check[]): Outcome {
-  const { operations, verdict, examples } = report
-  const faults = recoveries.length
-  return { operations, faults, verdict, examples, recovery: recoveries, checks: [...checks, ...further] }
+    return { faults: recoveries.length, recovery: recoveries, checks }
+  })
 }
 
 async function ended(link: ProxyLink): Promise<void> {

@@ -2,6 +2,7 @@
 // beside this one.
 
 import type { Row } from '../row.js'
+import { clientKills, crashes, ROUND, shutdown } from './connections-server.js'
 import { EVERY, lostReplies, orderlyEnds, resets } from './connections-storms.js'
 
 export const connections: readonly Row[] = [
@@ -28,5 +29,29 @@ export const connections: readonly Row[] = [
     expected: 'as after a reset',
     tiers: ['commit', 'nightly'],
     run: orderlyEnds,
+  },
+  {
+    id: 'A5',
+    fault: 'The server kills all its clients',
+    injection: `CLIENT KILL TYPE normal, again ${ROUND} ms after the pool is whole`,
+    expected: 'as after a reset, and all connections come back',
+    tiers: ['commit', 'nightly'],
+    run: clientKills,
+  },
+  {
+    id: 'A6',
+    fault: 'The server crashes and comes back',
+    injection: 'SIGKILL, and a restart with every acknowledged write on disk',
+    expected: 'few attempts while it is down, and nothing acknowledged is lost',
+    tiers: ['commit', 'nightly'],
+    run: crashes,
+  },
+  {
+    id: 'A7',
+    fault: 'The server is down for seconds',
+    injection: 'it is shut down, and started again later',
+    expected: 'every call and every wait ends by its deadline, and says why',
+    tiers: ['commit', 'nightly'],
+    run: shutdown,
   },
 ]
