@@ -8,8 +8,11 @@ import { recovery } from './recovery.js'
 import type { Subject } from './subject.js'
 import type { Workload } from './workload.js'
 
-/** A handshake has no more replies. To end a connection inside one is another fault: it is answered with a pause. */
-const HANDSHAKE = 8
+/**
+ * Replies of a handshake and of the first burst, which the client may not have read yet. To end a connection that never
+ * served anybody is another fault: it is answered with a pause.
+ */
+const PROVEN = 64
 /** A recovery that takes longer counts as this many milliseconds. */
 const GIVEN_UP = 5_000
 
@@ -43,7 +46,7 @@ export async function storm(
   let latest = performance.now()
   while (recoveries.length < kills && performance.now() - latest < GIVEN_UP) {
     await pause(every)
-    const links = proxy.links.filter((link) => link.replies > HANDSHAKE)
+    const links = proxy.links.filter((link) => link.replies > PROVEN)
     if (links.length === 0) continue
     const link = pick(random, links)
     proxy.note(link.id, `struck, with ${history.open} calls open`)

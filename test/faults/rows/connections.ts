@@ -2,6 +2,8 @@
 // beside this one.
 
 import type { Row } from '../row.js'
+import { cutHandshakes } from './connections-handshake.js'
+import { cutReplies } from './connections-replies.js'
 import { clientKills, crashes, ROUND, shutdown } from './connections-server.js'
 import { EVERY, lostReplies, orderlyEnds, resets } from './connections-storms.js'
 
@@ -21,6 +23,14 @@ export const connections: readonly Row[] = [
     expected: 'a write is ambiguous and never sent again',
     tiers: ['commit', 'nightly'],
     run: lostReplies,
+  },
+  {
+    id: 'A3',
+    fault: 'A connection ends inside a reply',
+    injection: 'a scripted server ends it behind every byte of 20 kinds of replies, in RESP2 and RESP3',
+    expected: 'no part of a reply is delivered; a read is sent again, a write is ambiguous',
+    tiers: ['commit', 'nightly'],
+    run: cutReplies,
   },
   {
     id: 'A4',
@@ -53,5 +63,13 @@ export const connections: readonly Row[] = [
     expected: 'every call and every wait ends by its deadline, and says why',
     tiers: ['commit', 'nightly'],
     run: shutdown,
+  },
+  {
+    id: 'A10',
+    fault: 'A connection ends inside its handshake',
+    injection: 'the proxy ends it before every byte of HELLO, AUTH, SETNAME, SELECT, SETINFO and PING, both ways',
+    expected: 'it is never used; who waits is served by the next one',
+    tiers: ['commit', 'nightly'],
+    run: cutHandshakes,
   },
 ]
