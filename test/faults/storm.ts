@@ -16,13 +16,21 @@ const PROVEN = 64
 /** A recovery that takes longer counts as this many milliseconds. */
 const GIVEN_UP = 5_000
 
+/** Connections that have no traffic, or whose client saw no end, are reset after this long, in ms. */
+const ENDS_WITHIN = 100
+
+/** Ends one connection; it is over when that is. */
+export type Strike = (link: ProxyLink) => void | Promise<void>
+
 export interface StormPlan {
   readonly kills: number
   /** Milliseconds between two of them. */
   readonly every: number
   readonly seed: number
-  /** Ends one connection; it is called again once that is over. A reset by default. */
-  readonly strike?: (link: ProxyLink) => void | Promise<void>
+  /** A reset by default. */
+  readonly strike?: Strike
+  /** Connections that have passed on no more replies are spared. */
+  readonly proven?: number
 }
 
 /** What a storm came to. */
@@ -38,7 +46,7 @@ export async function storm(
   proxy: FaultProxy,
   subject: Subject,
   { history }: Pick<Workload, 'history'>,
-  { kills, every, seed, strike = (link) => link.kill('rst') }: StormPlan,
+  { kills, every, seed, strike = (link) => link.kill('rst'), proven = PROVEN }: StormPlan,
 ): Promise<Storm> {
   const random = seeded(seed)
   const recoveries: Promise<number>[] = []
@@ -46,7 +54,7 @@ export async function storm(
   let latest = performance.now()
   while (recoveries.length < kills && performance.now() - latest < GIVEN_UP) {
     await pause(every)
-    const links = proxy.links.filter((link) => link.replies > PROVEN)
+    const links = proxy.links.filter((link) => link.replies > proven)
     if (links.length === 0) continue
     const link = pick(random, links)
     proxy.note(link.id, `struck, with ${history.open} calls open`)
@@ -61,4 +69,16 @@ export async function storm(
     atRisk += history.entries.length - before
   }
   return { recoveries: await Promise.all(recoveries), atRisk }
+}
+
+/** What the server has done is lost on its way to the client. */
+export function dropReply(link: ProxyLink): Promise<void> {
+  link.dropReplyThenRst()
+  return ended(link)
+}
+
+export async function ended(link: ProxyLink): Promise<void> {
+  const latest = performance.now() + ENDS_WITHIN
+  while (!link.closed && performance.now() < latest) await pause(1)
+  link.kill('rst')
 }

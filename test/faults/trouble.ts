@@ -22,10 +22,10 @@ export async function inTrouble(
   try {
     let isOver = false
     const workload = startWorkload(subject, port, { ...plan, busy: () => !isOver })
-    const found = await trouble(workload).finally(() => {
+    const over = trouble(workload).finally(() => {
       isOver = true
     })
-    const report = await workload.report
+    const [found, report] = await Promise.all([over, workload.report])
     const { operations, history, verdict, examples } = report
     const checks: readonly Check[] = [
       { what: 'calls made', value: operations, is: 'at least', limit: plan.operations },

@@ -1,6 +1,5 @@
 // Rows A1, A2 and A4: connections end one after the other under the common workload, each row in its own way.
 
-import { pause } from '../../live/support-live.js'
 import type { ProxyLink } from '../../support/fault-link.js'
 import { FaultProxy } from '../../support/fault-proxy.js'
 import { pick, seeded } from '../../support/random.js'
@@ -8,7 +7,7 @@ import { RedisProcess } from '../../support/redis-process.js'
 import { uniqueValue } from '../history.js'
 import { recoveryCheck } from '../recovery.js'
 import type { Check, Context, Outcome } from '../row.js'
-import { storm } from '../storm.js'
+import { dropReply, ended, type Strike, storm } from '../storm.js'
 import { respool } from '../subject.js'
 import { inTrouble, planOf } from '../trouble.js'
 import type { Report } from '../workload.js'
@@ -17,8 +16,6 @@ import { SETTINGS } from './settings.js'
 /** Milliseconds between two ends. */
 export const EVERY = 15
 const RECOVERS_WITHIN = 50
-/** A connection that has no traffic, or whose client saw no end, is reset after this long, in ms. */
-const ENDS_WITHIN = 100
 
 export function resets(context: Context): Promise<Outcome> {
   return underStorm(context, (link) => link.kill('rst'))
@@ -31,11 +28,7 @@ export function lostReplies(context: Context): Promise<Outcome> {
     is: 'at least',
     limit: 1,
   })
-  const strike = (link: ProxyLink): Promise<void> => {
-    link.dropReplyThenRst()
-    return ended(link)
-  }
-  return underStorm(context, strike, bites)
+  return underStorm(context, dropReply, bites)
 }
 
 export function orderlyEnds(context: Context): Promise<Outcome> {
@@ -53,7 +46,7 @@ export function orderlyEnds(context: Context): Promise<Outcome> {
 
 async function underStorm(
   context: Context,
-  strike: (link: ProxyLink) => void | Promise<void>,
+  strike: Strike,
   ...further: readonly ((report: Report) => Check)[]
 ): Promise<Outcome> {
   const { seed } = context
@@ -77,12 +70,6 @@ async function underStorm(
     ]
     return { faults: recoveries.length, recovery: recoveries, checks }
   })
-}
-
-async function ended(link: ProxyLink): Promise<void> {
-  const latest = performance.now() + ENDS_WITHIN
-  while (!link.closed && performance.now() < latest) await pause(1)
-  link.kill('rst')
 }
 
 /** Writes of which nobody was told that they had taken effect. */

@@ -2,10 +2,13 @@
 // beside this one.
 
 import type { Row } from '../row.js'
+import { lostBlockingCommands } from './connections-blocking.js'
+import { unfetchedReplies } from './connections-buffers.js'
 import { cutHandshakes } from './connections-handshake.js'
 import { cutReplies } from './connections-replies.js'
 import { clientKills, crashes, ROUND, shutdown } from './connections-server.js'
 import { EVERY, lostReplies, orderlyEnds, resets } from './connections-storms.js'
+import { lostTransactions } from './connections-transactions.js'
 
 export const connections: readonly Row[] = [
   {
@@ -65,11 +68,35 @@ export const connections: readonly Row[] = [
     run: shutdown,
   },
   {
+    id: 'A9',
+    fault: 'The server closes connections whose replies are not fetched',
+    injection: 'large replies, held by the proxy, exceed client-output-buffer-limit or maxmemory-clients',
+    expected: 'what was in flight is ambiguous and not done twice, everything else goes on',
+    tiers: ['commit', 'nightly'],
+    run: unfetchedReplies,
+  },
+  {
     id: 'A10',
     fault: 'A connection ends inside its handshake',
     injection: 'the proxy ends it before every byte of HELLO, AUTH, SETNAME, SELECT, SETINFO and PING, both ways',
     expected: 'it is never used; who waits is served by the next one',
     tiers: ['commit', 'nightly'],
     run: cutHandshakes,
+  },
+  {
+    id: 'A11',
+    fault: 'Connections end inside transactions',
+    injection: 'the proxy resets connections, or drops a reply first, under MULTI and under leases that WATCH',
+    expected: 'all of a transaction was applied or nothing; before EXEC was sent, nothing was',
+    tiers: ['commit', 'nightly'],
+    run: lostTransactions,
+  },
+  {
+    id: 'A12',
+    fault: 'Connections end under blocking commands',
+    injection: 'the proxy ends all of them before, together with and behind the element that BLPOP or BLMOVE waits for',
+    expected: 'the commands fail, their leases end, and every element is somewhere',
+    tiers: ['commit', 'nightly'],
+    run: lostBlockingCommands,
   },
 ]
