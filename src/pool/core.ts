@@ -197,7 +197,7 @@ export class PoolCore {
   }
 
   lasted(entry: Entry): void {
-    this.supply.proven(entry.connection.createdAt)
+    this.supply.proven(entry.readyAt)
   }
 
   leaked(holder: Holder): void {
@@ -210,6 +210,7 @@ export class PoolCore {
   ready(entry: Entry): void {
     const now = this.now()
     const { maxLifetime } = this.#deps.settings
+    entry.readyAt = now
     this.counters.opened++
     this.counters.connect.record(now - entry.connection.createdAt)
     if (maxLifetime > 0) entry.expiresAt = now + maxLifetime * (1 - LIFETIME_JITTER * this.#deps.random())
@@ -313,7 +314,7 @@ export class PoolCore {
   }
 
   #prove(entry: Entry): void {
-    if (this.supply.failures > 0 && entry.connection.hasServed) this.supply.proven(entry.connection.createdAt)
+    if (this.supply.failures > 0 && entry.connection.hasServed) this.supply.proven(entry.readyAt)
   }
 
   #endHold(entry: Entry): void {

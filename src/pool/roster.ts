@@ -67,6 +67,8 @@ export class Entry implements ConnectionOwner {
   readonly backlog = new Waiters<Request>()
   /** Set when it must not be used again once it is free. */
   doomed: CloseReason | undefined
+  /** When the server had accepted it. */
+  readyAt = Number.NEGATIVE_INFINITY
   /** When its lifetime ends. */
   expiresAt = Number.POSITIVE_INFINITY
   readonly connection: Connection

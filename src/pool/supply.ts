@@ -43,9 +43,9 @@ export class Supply {
     return Math.max(0, atOnce - this.#roster.count('connecting'))
   }
 
-  /** A connection made at `madeAt` has answered a caller, or lasted: the server means it. */
-  proven(madeAt: number): void {
-    if (this.failures === 0 || madeAt < this.#failedAt) return
+  /** A connection that was ready at `readyAt` has answered a caller, or lasted: the server means it. */
+  proven(readyAt: number): void {
+    if (this.failures === 0 || readyAt < this.#failedAt) return
     this.failures = 0
     this.lastError = undefined
     this.stop()

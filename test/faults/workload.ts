@@ -50,8 +50,7 @@ export function startWorkload(subject: Subject, port: number, plan: Plan): Workl
 
 async function run(subject: Subject, port: number, plan: Plan, history: History): Promise<Report> {
   const keys = new Keys(plan.prefix ?? 'w')
-  await using witness = await Witness.connect(port)
-  await prepare(witness, keys)
+  await withWitness(port, (witness) => prepare(witness, keys))
   const end = { come: false }
   const goesOn = (): boolean => {
     if (history.entries.length >= MOST) throw new Error(`a history of ${MOST} calls is enough; split the row`)
@@ -65,8 +64,14 @@ async function run(subject: Subject, port: number, plan: Plan, history: History)
   } finally {
     end.come = true
   }
-  const state = await readState(witness, keys, history)
+  // Another witness: faults of the server hit the connections of all.
+  const state = await withWitness(port, (witness) => readState(witness, keys, history))
   return { operations: history.entries.length, history, state, ...check(history.entries, state, plan.deadline) }
+}
+
+async function withWitness<T>(port: number, use: (witness: Witness) => Promise<T>): Promise<T> {
+  await using witness = await Witness.connect(port)
+  return await use(witness)
 }
 
 /** A call that never settles keeps its caller for ever; then the others' calls decide when it is over. */

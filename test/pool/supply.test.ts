@@ -65,6 +65,26 @@ describe('a server that is back', () => {
   })
 })
 
+describe('a server that ends all connections at once', () => {
+  it('is dialed for them without a pause, though one had served nobody and ended after the dials began', async () => {
+    const world = new World({ minConnections: 2, backoffMin: 60_000, backoffMax: 60_000 })
+    void world.pool.connect()
+    await world.run(20)
+    await world.warm()
+    world.server.dialDelay = 5
+    const [lane, spare] = world.server.open.sort((a, b) => b.written - a.written)
+    lane?.cut('fin')
+    await world.run(1)
+    spare?.cut('fin')
+    const call = world.send('GET', 'k')
+    await world.run(30)
+    assert.equal(call.state, 'answered')
+    assert.equal(world.stats.connections.total, 2)
+    assert.equal(world.stats.lastConnectError, undefined)
+    world.assertBooks()
+  })
+})
+
 describe('a dial', () => {
   it('replaces a connection that refused while it still owes replies', async () => {
     const world = new World({ maxConnections: 1, pipelining: 2, retry: 'none' })

@@ -258,6 +258,21 @@ describe('the fault proxy', () => {
     await until('the silent link is gone', () => proxy.links.length === 2)
   })
 
+  it('hands over each new link before a byte has passed, until it is told not to', async () => {
+    proxy.meet((fresh) => fresh.cutAfter(fresh.id === 2 ? 0 : 1, 'rst', 'up'))
+    using second = new RawClient(proxy.port)
+    second.send('nothing')
+    await until('its end', () => second.how !== undefined)
+    using third = new RawClient(proxy.port)
+    third.send('one byte')
+    await until('the end of the next', () => third.how !== undefined)
+    proxy.meet(undefined)
+    using fourth = await opened('free')
+    assert.equal(fourth.how, undefined)
+    assert.deepEqual(server.words, ['hello', 'free'])
+    assert.equal(proxy.total, 4)
+  })
+
   for (const commands of [0, 1, 2]) {
     it(`stalls a handshake after ${commands} commands`, async () => {
       proxy.stallHandshake(commands)

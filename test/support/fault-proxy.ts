@@ -37,6 +37,7 @@ export class FaultProxy extends FaultVerbs implements AsyncDisposable {
   #port = 0
   #silent = false
   #handshakeCommands: number | undefined
+  #met: ((link: ProxyLink) => void) | undefined
 
   private constructor(options: FaultProxyOptions) {
     super()
@@ -104,6 +105,11 @@ export class FaultProxy extends FaultVerbs implements AsyncDisposable {
     this.#handshakeCommands = commands
   }
 
+  /** Hands over each new connection before a byte of it has passed, for a fault of its own; `undefined` ends that. */
+  meet(fault: ((link: ProxyLink) => void) | undefined): void {
+    this.#met = fault
+  }
+
   /** Listens and answers, again after `refuse` on the same port. */
   async accept(): Promise<void> {
     this.#silent = false
@@ -153,5 +159,6 @@ export class FaultProxy extends FaultVerbs implements AsyncDisposable {
     })
     this.#links.push(link)
     if (this.#handshakeCommands !== undefined) link.holdAfter({ commands: this.#handshakeCommands })
+    this.#met?.(link)
   }
 }

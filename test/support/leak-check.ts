@@ -15,6 +15,9 @@ const IGNORED = new Set(['TTYWrap', 'FSReqCallback', 'FSReqPromise', 'Immediate'
 /** The descriptors of this process, where the system tells. */
 const DESCRIPTORS = '/proc/self/fd'
 
+/** What libuv opens with the first stream of a process, to have one to give up when descriptors run out. */
+const RESERVE = '/dev/null'
+
 /** Where a timer was set, without the frames of node itself. */
 const STACK_LIMIT = 12
 
@@ -119,7 +122,7 @@ function descriptors(): Map<string, number> {
   for (const descriptor of listed(DESCRIPTORS)) {
     const target = targetOf(`${DESCRIPTORS}/${descriptor}`)
     // What has no name is the event loop's own.
-    if (target === undefined || target.startsWith('anon_inode:')) continue
+    if (target === undefined || target === RESERVE || target.startsWith('anon_inode:')) continue
     // A socket that took another's place is none more.
     const what = `descriptor of ${target.replace(/:\[\d+\]$/, '')}`
     counts.set(what, (counts.get(what) ?? 0) + 1)

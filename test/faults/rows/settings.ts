@@ -1,0 +1,11 @@
+// What the pools of all rows have in common, so that their figures can be compared. A row may say otherwise.
+
+export const SETTINGS = {
+  maxConnections: 4,
+  connectTimeout: 1_000,
+  commandTimeout: 500,
+  socketTimeout: 1_000,
+  acquireTimeout: 1_000,
+  backoffMin: 10,
+  backoffMax: 200,
+} as const
