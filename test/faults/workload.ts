@@ -42,16 +42,18 @@ const RUN = 8
 /** Beyond deadline and grace: nothing moves any more. */
 const PATIENCE = 500
 
+/** Where the server is; asked again at the end when it may have moved. */
+export type Whereabouts = number | (() => number)
+
 /** Begins at once. The witness goes to `port`, which is the server itself and never a proxy. */
-export function startWorkload(subject: Subject, port: number, plan: Plan): Workload {
+export function startWorkload(subject: Subject, port: Whereabouts, plan: Plan): Workload {
   const history = new History((error) => subject.outcomeOf(error))
   return { history, report: run(subject, port, plan, history) }
 }
 
-async function run(subject: Subject, port: number, plan: Plan, history: History): Promise<Report> {
+async function run(subject: Subject, port: Whereabouts, plan: Plan, history: History): Promise<Report> {
   const keys = new Keys(plan.prefix ?? 'w')
-  await using witness = await Witness.connect(port)
-  await prepare(witness, keys)
+  await withWitness(port, (witness) => prepare(witness, keys))
   const end = { come: false }
   const goesOn = (): boolean => {
     if (history.entries.length >= MOST) throw new Error(`a history of ${MOST} calls is enough; split the row`)
@@ -65,8 +67,14 @@ async function run(subject: Subject, port: number, plan: Plan, history: History)
   } finally {
     end.come = true
   }
-  const state = await readState(witness, keys, history)
+  // Another witness: faults of the server hit the connections of all.
+  const state = await withWitness(port, (witness) => readState(witness, keys, history))
   return { operations: history.entries.length, history, state, ...check(history.entries, state, plan.deadline) }
+}
+
+async function withWitness<T>(port: Whereabouts, use: (witness: Witness) => Promise<T>): Promise<T> {
+  await using witness = await Witness.connect(typeof port === 'number' ? port : port())
+  return await use(witness)
 }
 
 /** A call that never settles keeps its caller for ever; then the others' calls decide when it is over. */
