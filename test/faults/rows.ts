@@ -2,5 +2,6 @@
 
 import type { Row } from './row.js'
 import { connections } from './rows/connections.js'
+import { leaks } from './rows/leaks.js'
 
-export const ROWS: readonly Row[] = [...connections]
+export const ROWS: readonly Row[] = [...connections, ...leaks]
