@@ -41,7 +41,6 @@ export interface BlockingHost {
 export function sendBlocking(host: BlockingHost, entry: Entry, request: Request): void {
   const { clock } = host
   const { connection } = entry
-  let deadline: Timer | undefined
   let reason: { error: unknown } | undefined
   let unblocking: Timer | undefined
   let stopListening: (() => void) | undefined
@@ -71,23 +70,26 @@ export function sendBlocking(host: BlockingHost, entry: Entry, request: Request)
     if (reason !== undefined) return
     reason = { error }
     unblocking = unblock(host, entry, error)
+    // Where nobody could be asked, the connection has ended at once, and with it this.
+    if (request.state === 'settled') unblocking.cancel()
   }
   const aborted = (): void => giveUp(request.signal?.reason)
 
   request.disarm()
   request.state = 'sent'
   if (request.signal !== undefined) stopListening = onAbort(request.signal, aborted)
-  if (Number.isFinite(request.deadline)) {
-    const { timeout, label: command } = request
-    deadline = setDeadline(clock, request.deadline - clock.now(), () =>
-      giveUp(new CommandTimeoutError(timeout, { command, outcome: 'rejected' })),
-    )
-  }
+  const deadline = Number.isFinite(request.deadline) ? expiry(clock, request, giveUp) : undefined
   // Written together; until it is answered, silence is judged as after any other command.
   if (clock.now() - connection.activeAt > PROOF_AFTER) connection.send(new Request(['PING'], NO_KEY, ignore, ignore))
   connection.send(onWire())
   // Granted by a listener of this very signal, it is told of no abort any more.
   if (request.signal?.aborted) aborted()
+}
+
+function expiry(clock: Clock, { deadline, timeout, label: command }: Request, giveUp: (error: Error) => void): Timer {
+  return setDeadline(clock, deadline - clock.now(), () =>
+    giveUp(new CommandTimeoutError(timeout, { command, outcome: 'rejected' })),
+  )
 }
 
 /** Asks until it is cancelled, which is when the blocking command has been answered or lost. */

@@ -138,6 +138,8 @@ export class PoolCore {
   }
 
   dial(count: number): void {
+    // What a round of serving sets in motion may be the last thing that the end was waiting for.
+    if (this.isOver) return
     for (let left = Math.min(count, this.supply.allowed); left > 0; left--) {
       this.roster.add(new Entry(this.#deps.connect, this, this.now()))
     }
@@ -300,8 +302,6 @@ export class PoolCore {
   replied(milliseconds: number): void {
     this.counters.reply.record(milliseconds)
   }
-
-  // The rest
 
   /** The connection is nobody's any more, unless its holder or an UNBLOCK keeps it. */
   freed(entry: Entry): void {

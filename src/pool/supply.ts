@@ -49,6 +49,8 @@ export class Supply {
     this.failures = 0
     this.lastError = undefined
     this.stop()
+    // Who waits need not wait for the pause, nor for one prober at a time, any more.
+    this.#clock.afterPoll(this.#retry)
   }
 
   failed(error: ConnectionError): void {

@@ -79,6 +79,36 @@ describe('close()', () => {
     await world.assertNothingLeft()
   })
 
+  it('dials nothing more when the last thing it waited for is a late lane that is no longer needed', async () => {
+    const world = new World({ maxConnections: 3, minConnections: 3, lanes: 1 })
+    await world.warm()
+    world.server.open[0]!.hold()
+    const call = world.send('GET', 'k')
+    await world.run(1_100)
+    // Another lane has taken its place.
+    world.send('PING')
+    await world.run(10)
+    assert.deepEqual([world.stats.connections.late, world.stats.connections.shared], [1, 1])
+    const state = closing(world)
+    const { length } = world.server.dials
+    world.server.open[0]!.resume()
+    await world.settle()
+    assert.deepEqual([call.state, state.done, world.server.dials.length], ['answered', true, length])
+    await world.assertNothingLeft()
+  })
+
+  it('leaves no timer of a blocking command that nobody could unblock', async () => {
+    const world = new World({ maxConnections: 1 })
+    const controller = new AbortController()
+    const pop = world.sendWith({ signal: controller.signal }, 'BLPOP', 'q', '0')
+    await world.run(20)
+    const state = closing(world)
+    controller.abort()
+    await world.settle()
+    assert.deepEqual([pop.outcome, state.done], ['ambiguous', true])
+    await world.assertNothingLeft()
+  })
+
   it('ends when the last who waited gives up', async () => {
     const world = new World({ acquireTimeout: 200, connectTimeout: 10_000 })
     world.server.welcome = 'silent'

@@ -46,6 +46,25 @@ describe('the number of connections', () => {
   })
 })
 
+describe('a server that is back', () => {
+  it('is dialed for all who wait as soon as it has answered one of them', async () => {
+    const world = new World({ maxConnections: 6, maxConnecting: 4, backoffMax: 10 })
+    world.server.welcome = 'refuse'
+    const loans = Array.from({ length: 5 }, () => world.lease())
+    await world.run(100)
+    world.server.welcome = 'accept'
+    world.server.dialDelay = 50
+    while (loans[0]!.state === 'waiting') await world.run(1)
+    assert.equal(world.stats.connections.connecting, 1, 'one prober at a time')
+    const call = world.sendOn(loans[0]!, 'PING')
+    while (call.state === 'pending') await world.run(1)
+    assert.equal(world.stats.connections.connecting, 4)
+    await world.run(60)
+    assert.deepEqual(new Set(loans.map(({ state }) => state)), new Set(['held']))
+    world.assertBooks()
+  })
+})
+
 describe('a dial', () => {
   it('survives the caller who gave up, and serves the next', async () => {
     const world = new World()

@@ -3,10 +3,12 @@
 import type { Clock, Timer } from '../../src/base/clock.js'
 
 interface Entry {
-  at: number
-  order: number
-  background: boolean
-  callback: () => void
+  readonly at: number
+  readonly order: number
+  readonly background: boolean
+  readonly callback: () => void
+  /** Neither fired nor cancelled. */
+  pending: boolean
 }
 
 /** As in node: nothing fires sooner than after 1 ms, and delays are whole. */
@@ -19,7 +21,7 @@ export class FakeClock implements Clock {
   #now: number
   #order = 0
   #polls: (() => void)[] = []
-  readonly #timers = new Set<Entry>()
+  readonly #timers = new Timers()
 
   constructor(start = 1_000_000) {
     this.#now = start
@@ -27,19 +29,17 @@ export class FakeClock implements Clock {
 
   /** Timers not yet fired nor cancelled, those in the background included. */
   get pendingTimers(): number {
-    return this.#timers.size
+    return this.#timers.foreground + this.#timers.background
   }
 
   /** Timers that would keep a process alive. */
   get foregroundTimers(): number {
-    let count = 0
-    for (const timer of this.#timers) if (!timer.background) count++
-    return count
+    return this.#timers.foreground
   }
 
   /** When the next timer is due, in milliseconds from now. */
   get nextTimer(): number | undefined {
-    const next = this.#next()
+    const next = this.#timers.first
     return next && next.at - this.#now
   }
 
@@ -49,13 +49,9 @@ export class FakeClock implements Clock {
 
   setTimeout(callback: () => void, ms: number, background = false): Timer {
     const delay = Number.isNaN(ms) ? SHORTEST : Math.max(Math.ceil(ms), SHORTEST)
-    const entry = { at: this.#now + delay, order: this.#order++, background, callback }
+    const entry = { at: this.#now + delay, order: this.#order++, background, callback, pending: true }
     this.#timers.add(entry)
-    return {
-      cancel: () => {
-        this.#timers.delete(entry)
-      },
-    }
+    return { cancel: () => this.#timers.drop(entry) }
   }
 
   afterPoll(callback: () => void): void {
@@ -69,7 +65,7 @@ export class FakeClock implements Clock {
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms
     await this.settle()
-    for (let next = this.#next(); next && next.at <= end; next = this.#next()) {
+    for (let next = this.#timers.first; next && next.at <= end; next = this.#timers.first) {
       this.#now = Math.max(this.#now, next.at)
       await this.#runDue()
       await this.settle()
@@ -80,7 +76,7 @@ export class FakeClock implements Clock {
   /** Moves on to the next timer and runs it; false when there is none. */
   async advanceToNext(): Promise<boolean> {
     await this.settle()
-    const next = this.#next()
+    const next = this.#timers.first
     if (!next) return false
     await this.advance(Math.max(next.at - this.#now, 0))
     return true
@@ -90,10 +86,10 @@ export class FakeClock implements Clock {
    * The event loop stands still for `ms`: then, as in node, all timers that fell due run back to back, after them
    * the sockets are polled (`arrive` delivers what came in the meantime), and only then `afterPoll`.
    */
-  async stall(ms: number, arrive?: () => void): Promise<void> {
+  async stall(ms: number, arrive?: () => void | Promise<void>): Promise<void> {
     this.#now += ms
     await this.#runDue()
-    arrive?.()
+    await arrive?.()
     await this.settle()
   }
 
@@ -109,24 +105,74 @@ export class FakeClock implements Clock {
     throw new Error(`afterPoll was asked for again and again, ${ROUNDS} times at ${this.#now} ms`)
   }
 
+  /** Timers that they set are due later, for no delay is shorter than 1 ms. */
   async #runDue(): Promise<void> {
-    const started = this.#order
-    for (let next = this.#next(); next && next.at <= this.#now; next = this.#next(started)) {
-      this.#timers.delete(next)
+    for (let next = this.#timers.first; next && next.at <= this.#now; next = this.#timers.first) {
+      this.#timers.drop(next)
       next.callback()
       await microtasks()
     }
   }
+}
 
-  /** The earliest timer, among those made before `order`. */
-  #next(order = Number.POSITIVE_INFINITY): Entry | undefined {
-    let first: Entry | undefined
-    for (const timer of this.#timers) {
-      if (timer.order >= order) continue
-      if (!first || timer.at < first.at || (timer.at === first.at && timer.order < first.order)) first = timer
+/** Timers in the order in which they fire: a binary heap, out of which cancelled ones are taken when they come up. */
+class Timers {
+  foreground = 0
+  background = 0
+  readonly #heap: Entry[] = []
+
+  get first(): Entry | undefined {
+    for (let first = this.#heap[0]; first !== undefined; first = this.#heap[0]) {
+      if (first.pending) return first
+      this.#takeFirst()
     }
-    return first
+    return undefined
   }
+
+  add(entry: Entry): void {
+    this.#count(entry, 1)
+    const heap = this.#heap
+    let index = heap.length
+    while (index > 0) {
+      const parent = (index - 1) >> 1
+      const above = heap[parent]
+      if (above === undefined || isBefore(above, entry)) break
+      heap[index] = above
+      index = parent
+    }
+    heap[index] = entry
+  }
+
+  drop(entry: Entry): void {
+    if (!entry.pending) return
+    entry.pending = false
+    this.#count(entry, -1)
+  }
+
+  #takeFirst(): void {
+    const heap = this.#heap
+    const last = heap.pop()
+    if (last === undefined || heap.length === 0) return
+    let index = 0
+    for (let child = 1; child < heap.length; child = index * 2 + 1) {
+      const left = heap[child]
+      const right = heap[child + 1]
+      const smaller = left !== undefined && right !== undefined && isBefore(right, left) ? right : left
+      if (smaller === undefined || isBefore(last, smaller)) break
+      heap[index] = smaller
+      index = smaller === left ? child : child + 1
+    }
+    heap[index] = last
+  }
+
+  #count(entry: Entry, change: 1 | -1): void {
+    if (entry.background) this.background += change
+    else this.foreground += change
+  }
+}
+
+function isBefore(a: Entry, b: Entry): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order)
 }
 
 /** By the time a real immediate runs, nextTicks and microtasks have run dry. */

@@ -67,10 +67,9 @@ export class Flow {
   readonly #jitters: Random
   readonly #queue: (Arrival | Ending)[] = []
   #queued = 0
+  /** The one that goes next: pieces never overtake one another. */
   #piece: Piece | undefined
   #sliceLeft = 0
-  /** Pieces never overtake one another. */
-  #latest = 0
   /** When the paced line has sent what it was given. */
   #lineFree = 0
   #timer: NodeJS.Timeout | undefined
@@ -192,8 +191,7 @@ export class Flow {
     this.#sliceLeft -= length
     const jitter = head.jitter * this.#jitters()
     if (this.#owner.logPieces && jitter > 0) this.note(`${jitter} ms of jitter`)
-    this.#latest = Math.max(this.#latest, head.due + jitter)
-    return { bytes: bytes.subarray(0, length), due: this.#latest }
+    return { bytes: bytes.subarray(0, length), due: head.due + jitter }
   }
 
   /** Slices are places in the stream: however the bytes arrive, the same seed cuts them at the same ones. */

@@ -1,9 +1,12 @@
 // A tiny Redis in memory and in virtual time, behind the same Transport as a socket: it applies commands for real,
-// keeps a log of what it applied in which order, and is slow, silent or gone as a test says. Knows no pool.
+// keeps a log of what it applied in which order, and is slow, silent, unwilling or gone as a test says. Knows no pool.
 
 import type { Clock } from '../../src/base/clock.js'
-import type { Dialer, Transport, TransportEvents } from '../../src/connection/transport.js'
-import { encodeReply, OK, Simple, toText, type Wire, WireReader } from './resp.js'
+import type { Dialer } from '../../src/connection/transport.js'
+import { ModelConnection } from './model-connection.js'
+import { OK, type Wire } from './resp.js'
+
+export { ModelConnection } from './model-connection.js'
 
 /** One command that took effect. */
 export interface Applied {
@@ -13,13 +16,41 @@ export interface Applied {
   readonly at: number
 }
 
-/** What becomes of a dial. `silent`: it is accepted, and nothing is ever answered. */
-export type Welcome = 'accept' | 'refuse' | 'blackhole' | 'silent'
+/**
+ * What becomes of a dial. `silent`: it is accepted, and nothing is ever answered · `full`: it is told that there are too
+ * many clients, and closed · `hang-up`: it is closed after `hangUpAfter`.
+ */
+export type Welcome = 'accept' | 'refuse' | 'blackhole' | 'silent' | 'full' | 'hang-up'
+
+/** `ready`, or refusing: everything while the data set loads or a script runs, writes where it is read-only. */
+export type Mood = 'ready' | 'loading' | 'busy' | 'readonly'
 
 /** `requests`: what arrives is not read · `replies`: it is applied, and the answers are kept. */
 export type Hold = 'nothing' | 'requests' | 'replies'
 
-const EXEC_FREE: ReadonlySet<string> = new Set(['MULTI', 'EXEC', 'DISCARD', 'WATCH', 'UNWATCH'])
+/** Sees what passes on the wire, in the order in which it does. */
+export interface Witness {
+  /** The client has handed over a whole command. */
+  wrote(connection: ModelConnection, args: readonly string[]): void
+  /** The client writes on a connection that it has ended, or that was ended under it. */
+  wroteAfterEnd(connection: ModelConnection): void
+  /** The server is about to run the command, or to queue it inside MULTI. */
+  reached(connection: ModelConnection, args: readonly string[]): void
+  /** It was run, and took effect unless the result is an error. */
+  applied(connection: ModelConnection, args: readonly string[], result: Wire): void
+  /** The last byte of the reply is about to be handed to the client. */
+  delivered(connection: ModelConnection, args: readonly string[], result: Wire): void
+}
+
+const NOBODY: Witness = { wrote() {}, wroteAfterEnd() {}, reached() {}, applied() {}, delivered() {} }
+
+const WRITES: ReadonlySet<string> = new Set(['SET', 'TAG', 'APPEND', 'INCR', 'DEL', 'RPUSH', 'LPOP', 'BLPOP'])
+
+/** What a server that is not ready runs all the same. */
+const ALWAYS: Readonly<Record<'loading' | 'busy', ReadonlySet<string>>> = {
+  loading: new Set(['HELLO', 'SELECT', 'CLIENT', 'MULTI', 'EXEC', 'DISCARD', 'WATCH', 'UNWATCH']),
+  busy: new Set(['HELLO', 'RESET', 'MULTI', 'EXEC', 'DISCARD', 'WATCH', 'UNWATCH']),
+}
 
 export class ModelServer {
   /** What took effect, in order, over all connections. */
@@ -30,8 +61,12 @@ export class ModelServer {
   readonly dials: number[] = []
   /** Called at each dial, before its connection counts. */
   dialed: () => void = () => {}
+  witness: Witness = NOBODY
   welcome: Welcome = 'accept'
+  mood: Mood = 'ready'
   dialDelay = 1
+  /** Milliseconds after which a connection that met `hang-up` is closed. */
+  hangUpAfter = 1
   /** Milliseconds on the way to the server, for connections dialed from now on; answers take no time. */
   latency = 1
   /** An error for HELLO, such as `WRONGPASS no`. */
@@ -46,12 +81,16 @@ export class ModelServer {
     this.dialed()
     const connection = new ModelConnection(this, events, this.connections.length + 1)
     this.connections.push(connection)
+    this.#open++
     return connection
   }
   readonly #data = new Map<string, string | string[]>()
   readonly #versions = new Map<string, number>()
   readonly #blocked: ModelConnection[] = []
   #timers = 0
+  #open = 0
+  /** What was told to clients while they could not listen; undefined while they can. */
+  #kept: (() => void)[] | undefined
 
   constructor(clock: Clock) {
     this.clock = clock
@@ -65,6 +104,11 @@ export class ModelServer {
   /** Connections that exist for the client, those being dialed included. */
   get open(): ModelConnection[] {
     return this.connections.filter((connection) => connection.state !== 'closed')
+  }
+
+  /** How many there are of these. */
+  get openCount(): number {
+    return this.#open
   }
 
   /** Commands applied to a key, of the given names. */
@@ -92,8 +136,53 @@ export class ModelServer {
     }
   }
 
-  log(connection: number, args: readonly string[], result: Wire): void {
-    this.applied.push({ connection, args, result, at: this.clock.now() })
+  /** Tells a client something: now, or once its process goes on. */
+  tell(event: () => void): void {
+    if (this.#kept === undefined) event()
+    else this.#kept.push(event)
+  }
+
+  /** The client's process stands still for so long; what reaches it meanwhile it sees after its own timers. */
+  async pauseClient(ms: number, stall: (ms: number, arrive: () => void) => Promise<void>): Promise<void> {
+    this.#kept = []
+    await stall(ms, () => {
+      const kept = this.#kept ?? []
+      this.#kept = undefined
+      for (const event of kept) event()
+    })
+  }
+
+  /** Closes what has said nothing for as long as `timeout` allows. */
+  closeIdle(): void {
+    if (this.timeout === 0) return
+    const before = this.clock.now() - this.timeout * 1_000
+    for (const connection of this.open) if (connection.isQuiet && connection.heardAt < before) connection.cut('fin')
+  }
+
+  /** A connection does not exist for the client any more. */
+  left(): void {
+    this.#open--
+  }
+
+  log(connection: ModelConnection, args: readonly string[], result: Wire): void {
+    this.applied.push({ connection: connection.id, args, result, at: this.clock.now() })
+    this.witness.applied(connection, args, result)
+  }
+
+  /** Why a command is not run now. */
+  refusal(name: string): Error | undefined {
+    switch (this.mood) {
+      case 'ready':
+        return undefined
+      case 'loading':
+        return ALWAYS.loading.has(name) ? undefined : new Error('LOADING Redis is loading the dataset in memory')
+      case 'busy':
+        return ALWAYS.busy.has(name) ? undefined : new Error('BUSY Redis is busy running a script.')
+      case 'readonly':
+        return WRITES.has(name) ? new Error("READONLY You can't write against a read only replica.") : undefined
+      default:
+        return this.mood satisfies never
+    }
   }
 
   version(key: string): number {
@@ -175,288 +264,3 @@ export class ModelServer {
 }
 
 const WRONGTYPE = new Error('WRONGTYPE Operation against a key holding the wrong kind of value')
-
-export class ModelConnection implements Transport {
-  readonly id: number
-  latency: number
-  /** `ending`: the client has said goodbye and waits for the server's. */
-  state: 'dialing' | 'open' | 'ending' | 'closed' = 'dialing'
-  /** Bytes that the kernel would not take; a test sets it, and `drain` takes them. */
-  pending = 0
-  readonly #server: ModelServer
-  readonly #events: TransportEvents
-  readonly #reader = new WireReader()
-  readonly #inbox: string[][] = []
-  #outbox: Buffer[] = []
-  #hold: Hold = 'nothing'
-  #allowance = 0
-  #lost = false
-  #goodbye = false
-  #arrivesAt = 0
-  #database = 0
-  #queued: string[][] | undefined
-  #watched = new Map<string, number>()
-  #waiting: { readonly args: string[]; readonly timer: { cancel(): void } | undefined } | undefined
-
-  constructor(server: ModelServer, events: TransportEvents, id: number) {
-    this.id = id
-    this.latency = server.latency
-    this.#server = server
-    this.#events = events
-    if (server.welcome === 'silent') this.#hold = 'requests'
-    server.later(server.dialDelay, () => {
-      if (this.state !== 'dialing' || server.welcome === 'blackhole') return
-      this.state = server.welcome === 'refuse' ? 'closed' : 'open'
-      if (this.state === 'open') events.opened()
-      else events.closed(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }))
-    })
-  }
-
-  get database(): number {
-    return this.#database
-  }
-
-  /** Keys this session watches, and whether it is inside MULTI. */
-  get session(): { readonly watched: number; readonly multi: boolean } {
-    return { watched: this.#watched.size, multi: this.#queued !== undefined }
-  }
-
-  // Knobs
-
-  hold(what: Hold = 'requests'): void {
-    this.#hold = what
-  }
-
-  /** Reads what came in and answers what is owed. */
-  resume(): void {
-    this.#hold = 'nothing'
-    this.#handOver()
-    this.#work()
-  }
-
-  /** Applies and answers so many of the commands that are held back. */
-  step(count = 1): void {
-    if (this.#hold === 'replies') return
-    this.#handOver()
-    this.#allowance = count
-    this.#work()
-    this.#allowance = 0
-  }
-
-  /** The connection breaks: `rst` or `fin`. What was received is applied or not; no answer comes. */
-  cut(how: 'rst' | 'fin' = 'rst', received: 'applied' | 'dropped' = 'dropped'): void {
-    if (this.state === 'closed') return
-    this.state = 'closed'
-    this.#hold = 'nothing'
-    if (received === 'applied') this.#work()
-    this.#end()
-    this.#events.closed(how === 'fin' ? undefined : Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }))
-  }
-
-  /** The kernel takes what it held back. */
-  drain(): void {
-    this.pending = 0
-    if (this.state === 'open') this.#events.drained()
-  }
-
-  /** Bytes that no command asked for. */
-  inject(bytes: string): void {
-    this.#deliver(Buffer.from(bytes))
-  }
-
-  // Transport
-
-  write(chunk: Buffer): void {
-    const bytes = Buffer.from(chunk)
-    this.#afterBytes(() => {
-      if (this.#lost) return
-      this.#reader.push(bytes)
-      for (let read = this.#reader.next(); read !== undefined; read = this.#reader.next()) {
-        if (Array.isArray(read.value)) this.#inbox.push(read.value.map(toText))
-      }
-      this.#work()
-    })
-  }
-
-  cork(): void {}
-  uncork(): void {}
-
-  end(): void {
-    if (this.state === 'dialing') this.#lost = true
-    this.state = 'ending'
-    // It comes behind everything that was written.
-    this.#afterBytes(() => {
-      this.#goodbye = true
-      if (this.#waiting !== undefined) this.#stopWaiting()
-      this.#work()
-    })
-  }
-
-  destroy(): void {
-    this.state = 'closed'
-    if (!this.#server.appliesOrphans) this.#end()
-    else if (this.#waiting !== undefined) this.#stopWaiting()
-  }
-
-  // The server's side
-
-  /** An element may have come for a blocked client. */
-  offer(key: string): void {
-    const waiting = this.#waiting
-    if (waiting === undefined || !waiting.args.slice(1, -1).some((each) => `${this.#database}:${each}` === key)) return
-    const element = this.#server.pop(key)
-    if (element === undefined) return
-    this.#answerWaiting([key.slice(key.indexOf(':') + 1), element])
-  }
-
-  wake(how: string): void {
-    this.#answerWaiting(how === 'ERROR' ? new Error('UNBLOCKED client unblocked via CLIENT UNBLOCK') : null)
-  }
-
-  #answerWaiting(result: Wire): void {
-    const args = this.#waiting?.args ?? []
-    this.#stopWaiting()
-    if (Array.isArray(result)) this.#server.log(this.id, args, result)
-    this.#deliver(encodeReply(result))
-    this.#work()
-  }
-
-  #stopWaiting(): void {
-    this.#waiting?.timer?.cancel()
-    this.#waiting = undefined
-    this.#server.unblock(this)
-  }
-
-  #end(): void {
-    this.#lost = true
-    this.#inbox.length = 0
-    if (this.#waiting !== undefined) this.#stopWaiting()
-  }
-
-  #afterBytes(callback: () => void): void {
-    const now = this.#server.clock.now()
-    this.#arrivesAt = Math.max(this.#arrivesAt, now + this.latency)
-    this.#server.later(this.#arrivesAt - now, callback)
-  }
-
-  #work(): void {
-    const answers: Buffer[] = []
-    while ((this.#hold !== 'requests' || this.#allowance > 0) && this.#waiting === undefined) {
-      const args = this.#inbox.shift()
-      if (args === undefined) break
-      this.#allowance--
-      args[0] = args[0]?.toUpperCase() ?? ''
-      const answer = this.#answer(args)
-      if (answer !== undefined) answers.push(encodeReply(answer))
-    }
-    if (answers.length > 0) this.#deliver(Buffer.concat(answers))
-    if (!this.#goodbye || this.#hold !== 'nothing' || this.state !== 'ending') return
-    this.state = 'closed'
-    this.#events.closed(undefined)
-  }
-
-  #handOver(): void {
-    const kept = this.#outbox
-    this.#outbox = []
-    if (kept.length > 0) this.#deliver(Buffer.concat(kept))
-  }
-
-  #deliver(bytes: Buffer): void {
-    if (this.#hold === 'replies' || this.#outbox.length > 0) this.#outbox.push(bytes)
-    else if (this.state === 'open') {
-      this.#events.received(bytes, bytes.length)
-      // As a socket's read buffer is used again.
-      bytes.fill(0x21)
-    }
-  }
-
-  #answer(args: string[]): Wire | undefined {
-    const name = args[0] ?? ''
-    if (this.#queued !== undefined && !EXEC_FREE.has(name)) {
-      this.#queued.push(args)
-      return new Simple('QUEUED')
-    }
-    if (name === 'EXEC') return this.#exec()
-    if (name === 'BLPOP') return this.#blockingPop(args)
-    return this.#run(args)
-  }
-
-  #run(args: readonly string[]): Wire {
-    const own = this.#session(args)
-    const result = own === undefined ? this.#server.touch(this.#database, args) : own
-    const answer = result === undefined ? new Error(`ERR unknown command '${args[0]}'`) : result
-    this.#server.log(this.id, args, answer)
-    return answer
-  }
-
-  #session(args: readonly string[]): Wire | undefined {
-    const [name, first = '', second = '', third = ''] = args
-    switch (name) {
-      case 'HELLO':
-        if (this.#server.helloError !== undefined) return new Error(this.#server.helloError)
-        return new Map<Wire, Wire>([...Object.entries({ server: 'redis', proto: 3, id: this.id })])
-      case 'PING':
-        return args.length > 1 ? first : new Simple('PONG')
-      case 'ECHO':
-        return first
-      case 'SELECT':
-        this.#database = Number(first)
-        return OK
-      case 'CONFIG':
-        return new Map<Wire, Wire>([[third, String(this.#server.timeout)]])
-      case 'CLIENT':
-        return first === 'UNBLOCK' ? this.#unblock(Number(second), third) : first === 'ID' ? this.id : OK
-      case 'MULTI':
-        this.#queued = []
-        return OK
-      case 'DISCARD':
-        if (this.#queued === undefined) return new Error('ERR DISCARD without MULTI')
-        this.#queued = undefined
-        this.#watched.clear()
-        return OK
-      case 'WATCH':
-        for (const key of args.slice(1)) {
-          const full = `${this.#database}:${key}`
-          this.#watched.set(full, this.#server.version(full))
-        }
-        return OK
-      case 'UNWATCH':
-        this.#watched.clear()
-        return OK
-      default:
-        return undefined
-    }
-  }
-
-  #unblock(id: number, how: string): Wire {
-    const target = this.#server.connections.find((connection) => connection.id === id)
-    if (target === undefined || !this.#server.unblock(target)) return 0
-    target.wake(how)
-    return 1
-  }
-
-  #exec(): Wire {
-    const queued = this.#queued
-    if (queued === undefined) return new Error('ERR EXEC without MULTI')
-    const dirty = [...this.#watched].some(([key, version]) => this.#server.version(key) !== version)
-    this.#queued = undefined
-    this.#watched.clear()
-    return dirty ? null : queued.map((args) => this.#run(args))
-  }
-
-  #blockingPop(args: string[]): Wire | undefined {
-    for (const key of args.slice(1, -1)) {
-      const element = this.#server.pop(`${this.#database}:${key}`)
-      if (element === undefined) continue
-      const result = [key, element]
-      this.#server.log(this.id, args, result)
-      return result
-    }
-    if (this.state !== 'open') return undefined
-    const seconds = Number(args.at(-1))
-    const timer = seconds > 0 ? this.#server.later(seconds * 1_000, () => this.#answerWaiting(null)) : undefined
-    this.#waiting = { args, timer }
-    this.#server.block(this)
-    return undefined
-  }
-}

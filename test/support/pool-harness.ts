@@ -9,6 +9,7 @@ import { orderingKeyOf } from '../../src/command/ordering.js'
 import type { RetryMode } from '../../src/command/repeat.js'
 import { blockingTimeoutOf } from '../../src/command/routing.js'
 import { Connection } from '../../src/connection/connection.js'
+import type { ConnectionOwner } from '../../src/connection/contract.js'
 import { handshakeFor } from '../../src/connection/handshake.js'
 import type { IntegrityMode } from '../../src/connection/integrity.js'
 import { Request } from '../../src/connection/request.js'
@@ -181,7 +182,14 @@ export class World {
   readonly tooMany: number[] = []
   releases = 0
   /** Called from inside the pool's events, as a user's listener is. */
-  readonly on: { opened: () => void; closed: () => void; connectFailed: () => void; released: () => void } = {
+  readonly on: {
+    made: (connection: Connection, owner: ConnectionOwner) => void
+    opened: () => void
+    closed: () => void
+    connectFailed: () => void
+    released: () => void
+  } = {
+    made: () => {},
     opened: () => {},
     closed: () => {},
     connectFailed: () => {},
@@ -208,7 +216,7 @@ export class World {
       login: () => ({}),
     })
     this.server.dialed = () => {
-      const before = this.server.open.length
+      const before = this.server.openCount
       if (before >= this.pool.limits.maxConnections) this.tooMany.push(before)
     }
     this.#retry = pool.retry ?? 'safe'
@@ -218,7 +226,11 @@ export class World {
       database,
       connectTimeout,
       settings: readPoolOptions(pool),
-      connect: (owner) => new Connection(this.server.dial, handshake, settings, clock, owner),
+      connect: (owner) => {
+        const connection = new Connection(this.server.dial, handshake, settings, clock, owner)
+        this.on.made(connection, owner)
+        return connection
+      },
       clock,
       random: seeded(seed),
       events: {
