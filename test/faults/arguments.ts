@@ -33,7 +33,7 @@ Hurts a real redis-server's connections in every way the matrix knows, and shows
   --tier commit|nightly|soak   how much of it: with every change (default), at full size, for hours
   --row A1,B5                  only these rows
   --seed N                     repeats what was left to chance; a random one by default
-  --minutes N                  how long a soak lasts; ${SOAK_MINUTES} by default
+  --minutes N                  how long a soak lasts; ${SOAK_MINUTES} by default, growth is judged from 10 on
   --write                      write docs/reliability.md; with --tier nightly and all rows
   --json                       print one JSON document
   --help                       show this

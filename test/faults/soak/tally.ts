@@ -8,9 +8,12 @@ import { median, type Sample, slope } from './trend.js'
 
 /** Calls a minute that make ten million in half an hour. */
 const PACE = 10_000_000 / 30
-/** What a process needs to warm up, and how much of the end is held against as much of the beginning. */
+/** How much of the end is held against as much of the beginning. */
 const SHARE = 1 / 6
-const HEAP_GROWTH = 0.1
+/** What a process needs to warm up, in minutes; without as much again behind it there is no trend. */
+const WARM_UP = 5
+/** MB a minute. */
+const GROWTH = 0.1
 const DRIFT = 0.2
 const MB = 2 ** 20
 const EXAMPLES = 12
@@ -97,16 +100,16 @@ export class Tally {
   }
 
   #checks({ minutes, kinds, maxConnections }: Plan): Check[] {
-    const warm = (samples: readonly Sample[]) => samples.filter(({ at }) => at >= minutes * SHARE)
-    const growth = (what: string, samples: readonly Sample[]): Check => {
-      return { what, value: slope(warm(samples)), is: 'at most', limit: HEAP_GROWTH, unit: 'MB/min' }
+    const growth = (what: string, samples: readonly Sample[]): Check[] => {
+      const value = slope(samples.filter(({ at }) => at >= WARM_UP))
+      return minutes < 2 * WARM_UP ? [] : [{ what, value, is: 'at most', limit: GROWTH, unit: 'MB/min' }]
     }
     const drift = this.#drift(minutes)
     return [
       { what: 'calls made', value: this.#operations, is: 'at least', limit: Math.round(PACE * minutes) },
       { what: 'kinds of faults', value: this.#troubles.size, is: 'exactly', limit: kinds },
-      growth('growth of the heap after gc', this.#heap),
-      growth('growth of memory beside the heap', this.#outside),
+      ...growth('growth of the heap after gc', this.#heap),
+      ...growth('growth of memory beside the heap', this.#outside),
       { what: 'p99 in quiet, end against beginning', value: drift, is: 'at most', limit: 1 + DRIFT },
       { what: 'p99 in quiet, end against beginning', value: drift, is: 'at least', limit: 1 - DRIFT },
       { what: 'connections of one pool', value: this.#most, is: 'at most', limit: maxConnections },
