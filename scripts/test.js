@@ -23,6 +23,7 @@ const files = chooseFiles(words.filter((word) => !word.startsWith('-')))
 const status = await run(
   process.execPath,
   [
+    '--import=./build/test/support/after-all.js',
     '--test',
     '--test-reporter=./scripts/reporter.js',
     '--test-reporter-destination=stdout',

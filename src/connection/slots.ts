@@ -31,9 +31,10 @@ export class Slots {
     return this.#ring.head - this.#abandoned
   }
 
-  /** Whether the next reply is that of a blocking command, which may take its time. */
+  /** Whether only replies of blocking commands are owed, which may take their time. */
   get isBlocked(): boolean {
-    return blocks(this.#ring.peek())
+    for (const request of this) if (!blocks(request)) return false
+    return this.inFlight > 0
   }
 
   /** Whether the last reply is. */

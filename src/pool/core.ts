@@ -98,12 +98,9 @@ export class PoolCore {
     else if (entry.place === 'shared' || entry.place === 'late') this.dispatch.drain(entry)
   }
 
-  doomAll(reason: CloseReason): void {
-    for (const entry of this.roster.all()) this.doom(entry, reason)
-  }
-
   /** Sends again what was taken back, before everything that waits. */
   resend(requests: readonly Request[]): void {
+    this.room.comeBack(requests.length)
     const sharing = requests.filter((request) => !this.#needsWhole(request))
     if (sharing.length > 0) this.dispatch.lanesChanged(sharing)
     for (const request of requests) if (this.#needsWhole(request)) this.alone.executeAlone(request)
@@ -126,9 +123,8 @@ export class PoolCore {
 
   /** Whether the last accepted command was answered and the last lease given back. */
   #checkQuiet(): void {
-    if (this.phase !== 'closing' || this.dispatch.waiting > 0 || this.roster.count('leased') > 0) return
-    const isAwaited = this.roster.all().some(({ place, connection }) => place !== 'connecting' && connection.isAwaited)
-    if (!isAwaited) this.quiet?.()
+    if (this.phase !== 'closing' || this.dispatch.waiting > 0 || this.recall.isPending) return
+    if (!this.roster.isBusy) this.quiet?.()
   }
 
   // What the policy asks for
@@ -280,7 +276,10 @@ export class PoolCore {
     this.alone.forget(entry)
     this.counters.retire(entry, reasonOf(place, error))
     this.#endHold(entry)
-    if (this.phase === 'closed') return
+    if (this.isOver) {
+      this.recall.settle()
+      return
+    }
     // Before any listener runs: what it sends must not overtake what waited here.
     if (place !== 'connecting' && hungUp(connection, error, this.now())) this.supply.failed(error)
     if (this.recall.isPending) this.recall.settle()

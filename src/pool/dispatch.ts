@@ -106,7 +106,7 @@ export class Dispatch {
     }
     const waiter = wait()
     if (waiter === undefined) return
-    this.leases.push(waiter)
+    this.leases.insert(waiter)
     this.serve()
   }
 
@@ -224,7 +224,7 @@ export class Dispatch {
     }
     entry.backlog.push(waiter)
     this.lanes.follow(waiter.item.hash, entry)
-    if (entry.place === 'shared') this.widen(this.#shared.length + 1)
+    if (entry.place === 'shared' && entry.doomed === undefined) this.widen(this.#shared.length + 1)
   }
 
   #hasRoom(entry: Entry): boolean {
@@ -232,8 +232,8 @@ export class Dispatch {
   }
 
   #canTake(entry: Entry): boolean {
-    const { connection, place } = entry
-    const isOpen = place !== 'draining' && !connection.isClosed
+    const { connection, place, doomed } = entry
+    const isOpen = place !== 'draining' && doomed === undefined && !connection.isClosed
     return isOpen && !connection.saturated && connection.inFlight < this.#limits.pipelining
   }
 

@@ -1,6 +1,6 @@
-// Owns what the end of a connection means. Pure.
+// Owns what the end of a connection or of the pool means. Pure.
 
-import type { CloseReason, ConnectionError } from '../base/errors.js'
+import { type CloseReason, type ConnectionError, PoolClosedError } from '../base/errors.js'
 import type { Connection } from '../connection/connection.js'
 import type { Place } from './roster.js'
 
@@ -17,4 +17,9 @@ export function hungUp(connection: Connection, { reason }: ConnectionError, now:
 export function reasonOf(place: Place, { reason }: ConnectionError): CloseReason | undefined {
   if (place !== 'connecting' || reason === 'connect-failed') return reason
   return reason === 'closed' || reason === 'destroyed' ? undefined : 'handshake-failed'
+}
+
+/** For whoever comes too late, or still waits at the end. */
+export function closedError(): PoolClosedError {
+  return new PoolClosedError('the pool was closed', { outcome: 'not-sent' })
 }

@@ -29,6 +29,8 @@ export interface KeeperHost {
   serve(): void
   /** Fewer lanes are needed than before. */
   narrow(): void
+  /** What was taken back and waits for other replies. */
+  readonly recall: { expire(now: number): void }
 }
 
 export class Keeper {
@@ -110,12 +112,13 @@ export class Keeper {
     let owed = 0
     for (const entry of this.#roster.all()) {
       const { connection } = entry
-      // A consumer may be parked for hours: the sweep is often enough for it.
+      // A consumer may be parked for hours: the sweep is often enough for it, but not for who waits behind it.
       if (connection.inFlight === 0 || connection.isBlocked) continue
       owed += connection.inFlight
       connection.check(now)
       if (entry.place === 'shared' && !connection.isClosed && connection.isLate(now)) late.push(entry)
     }
+    this.#host.recall.expire(now)
     if (owed > 1) this.#overlapAt = now
     if (late.length > 0) this.#host.turnedLate(late)
     if (owed > 0 && this.#roster.total > 0) this.watch()

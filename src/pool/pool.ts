@@ -1,10 +1,11 @@
 // Owns what a pool offers: commands, leases, sizes, an end and a snapshot. How connections live is core.ts's.
 
 import type { Clock } from '../base/clock.js'
-import { type CloseReason, PoolClosedError } from '../base/errors.js'
+import type { CloseReason } from '../base/errors.js'
 import type { Request } from '../connection/request.js'
 import type { Phase, PoolDependencies } from './contract.js'
 import { PoolCore } from './core.js'
+import { closedError } from './endings.js'
 import { PoolLease } from './lease.js'
 import type { PoolLimits } from './options.js'
 import type { Entry } from './roster.js'
@@ -97,8 +98,9 @@ export class Pool {
 
   /** Replaces every connection gracefully: none takes new work, each ends when it has answered. */
   retire(): void {
-    this.#core.doomAll('retired')
-    this.#core.serve()
+    const core = this.#core
+    for (const entry of core.roster.all()) core.doom(entry, 'retired')
+    core.serve()
   }
 
   /** Takes nothing new and ends when what was accepted is done, at the latest after `timeout` ms; 0 for no limit. */
@@ -171,8 +173,4 @@ export class Pool {
       lastConnectError: supply.lastError?.message,
     }
   }
-}
-
-function closedError(): PoolClosedError {
-  return new PoolClosedError('the pool was closed', { outcome: 'not-sent' })
 }

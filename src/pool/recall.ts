@@ -4,8 +4,8 @@
 import { type ConnectionError, ReplyError } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
 import { mayRepeat, onlyReads } from '../command/repeat.js'
-import type { Request } from '../connection/request.js'
-import type { Entry } from './roster.js'
+import type { Request, Unit } from '../connection/request.js'
+import type { Entry, Roster } from './roster.js'
 
 /** How often one command is sent again at most. */
 const MOST_REPEATS = 3
@@ -31,21 +31,36 @@ export interface RecallHost {
   now(): number
   /** Whether commands are still sent. */
   readonly isOver: boolean
+  /** Where all connections are. */
+  readonly roster: Roster
   doom(entry: Entry, reason: 'refused'): void
-  /** As `doom`, for all connections there are. */
-  doomAll(reason: 'refused'): void
   /** Sends them again, in this order, before everything that waits. */
   resend(requests: readonly Request[]): void
+  /** Something may have become possible. */
+  serve(): void
+}
+
+/** A command that is to be sent again. */
+interface Recalled {
+  /** The command, or the first of its transaction. */
+  readonly first: Request
+  /** Who is told what became of it: the command, or EXEC. */
+  readonly last: Request
+  /** What it is told if it must not be sent again after all. */
+  readonly error: ReplyError | ConnectionError
+  /** Later commands on its key, unanswered when it was refused: it must not take effect after them. */
+  readonly followers: readonly Request[]
 }
 
 export class Recall {
   readonly #host: RecallHost
   readonly #settings: RecallSettings
-  #recalled: Request[] = []
+  #recalled: Recalled[] = []
   /** Connections to replace, found since the last `settle`. */
   readonly #refusing = new Map<Entry, 'connection' | 'server'>()
   /** A server that stays unready must not be met by ever new connections. */
   #nextReplacement = Number.NEGATIVE_INFINITY
+  #replacedAt = Number.NEGATIVE_INFINITY
   #pace = 0
 
   constructor(host: RecallHost, settings: RecallSettings) {
@@ -58,15 +73,45 @@ export class Recall {
     return this.#recalled.length > 0 || this.#refusing.size > 0
   }
 
-  /** Call it when the replies that just came have all been read. */
+  /** Call it when the replies that just came have all been read, or a connection has ended. */
   settle(): void {
     const refusing = [...this.#refusing]
     this.#refusing.clear()
-    const recalled = this.#recalled
-    this.#recalled = []
-    if (refusing.some(([, scope]) => scope === 'server')) this.#host.doomAll('refused')
-    else for (const [entry] of refusing) if (!entry.connection.isClosed) this.#host.doom(entry, 'refused')
-    if (recalled.length > 0) this.#host.resend(recalled)
+    const ready = this.#takeReady()
+    if (refusing.length + ready.length === 0) return
+    const isServer = refusing.some(([, scope]) => scope === 'server')
+    const ending = isServer ? this.#host.roster.all() : refusing.map(([entry]) => entry)
+    // Marked, they take nothing more: what is sent again is in its place before anything else can move.
+    for (const entry of ending) entry.doomed = 'refused'
+    if (ready.length > 0) this.#host.resend(ready)
+    for (const entry of ending) this.#host.doom(entry, 'refused')
+    // What these still owe may take its time; others need not wait for it.
+    this.#host.serve()
+  }
+
+  /** Tells those who wait for what their key's later commands come to that their time is up. */
+  expire(now: number): void {
+    for (const { last, error } of this.#recalled) if (last.deadline <= now) last.fail(error)
+  }
+
+  /** Those that may be sent again now. The others wait, for one reply more, or are told. */
+  #takeReady(): Request[] {
+    const ready: Request[] = []
+    const waiting: Recalled[] = []
+    const held = new Set<number>()
+    for (const recalled of this.#recalled) {
+      const { first, last, error, followers } = recalled
+      const isTooLate = followers.some(({ state }) => state === 'settled')
+      if (isTooLate || this.#host.isOver) last.fail(error)
+      if (last.state === 'settled') continue
+      if (held.has(first.hash) || followers.some(({ state }) => state === 'sent')) {
+        held.add(first.hash)
+        waiting.push(recalled)
+      } else ready.push(first)
+    }
+    this.#recalled = waiting
+    this.#host.counters.retried += ready.length
+    return ready
   }
 
   /** The server answered `request` with an error. True when it is taken back. */
@@ -79,37 +124,34 @@ export class Recall {
     if (request.unit !== undefined && request.next !== undefined) return false
     // A script may have written before it answered so.
     if (error.outcome !== 'rejected' && refusal === error) return false
-    const first = request.unit?.first ?? request
-    // What was called later on this key may be answered well, and then this one would come too late.
-    if (!onlyReads(first.args) && isFollowed(entry, first)) return false
-    return this.takeBack(request)
+    return this.#takeBack(request, error, followersOf(entry, request.unit?.first ?? request))
   }
 
   /** The connection ended under `request`. True when it is taken back. */
   lost(entry: Entry, request: Request, error: ConnectionError): boolean {
     // Who holds a lease is told: its session is gone.
     if (entry.holder?.kind === 'lease') return false
-    if (error.outcome === 'not-sent') return this.takeBack(request)
+    if (error.outcome === 'not-sent') return this.#takeBack(request, error)
     if (request.unit !== undefined || !mayRepeat(request.args, request.retry)) return false
-    if (!this.takeBack(request)) return false
+    if (!this.#takeBack(request, error)) return false
     if (!onlyReads(request.args)) request.doubt ??= error
     return true
   }
 
   /** Notes a command that is to be sent again, unless it must not be. */
-  takeBack(request: Request): boolean {
+  #takeBack(request: Request, error: ReplyError | ConnectionError, followers: readonly Request[] = []): boolean {
     const { unit } = request
     const first = unit?.first ?? request
-    if (unit !== undefined && this.#recalled.includes(first)) return true
+    if (unit !== undefined && this.#recalled.some((recalled) => recalled.first === first)) return true
     if (first.retry === 'none' || first.repeats >= MOST_REPEATS || this.#host.isOver) return false
-    // Nobody waits for a transaction whose EXEC was given up.
-    if ((unit === undefined ? request : lastOf(first)).state === 'settled') return false
-    first.repeats++
-    this.#host.counters.retried++
     if (unit === undefined) first.next = undefined
-    else unit.refusal = undefined
+    const last = lastOf(first)
+    // Nobody waits for a transaction whose EXEC was given up.
+    if (last.state === 'settled') return false
+    first.repeats++
+    if (unit !== undefined) rearm(first, unit)
     for (let each: Request | undefined = first; each !== undefined; each = each.next) each.state = 'waiting'
-    this.#recalled.push(first)
+    this.#recalled.push({ first, last, error, followers })
     return true
   }
 
@@ -117,11 +159,17 @@ export class Recall {
   #replace(entry: Entry, scope: 'connection' | 'server'): boolean {
     if (entry.doomed !== undefined || this.#refusing.has(entry)) return true
     const now = this.#host.now()
-    if (now < this.#nextReplacement) return false
+    if (now < this.#nextReplacement) {
+      if (entry.connection.createdAt >= this.#replacedAt) return false
+      // It was there before, and is as outdated as the one that was replaced then.
+      this.#refusing.set(entry, 'connection')
+      return true
+    }
     const { backoffMin, backoffMax } = this.#settings
     const isQuiet = now - this.#nextReplacement > backoffMax
     this.#pace = isQuiet ? backoffMin : Math.min(backoffMax, this.#pace * 2)
     this.#nextReplacement = now + this.#pace
+    this.#replacedAt = now
     this.#refusing.set(entry, scope)
     return true
   }
@@ -135,11 +183,17 @@ function reasonOf(request: Request, error: ReplyError): ReplyError {
   return because === undefined ? error : new ReplyError(because)
 }
 
-/** Whether the order of its key would suffer. */
-function isFollowed(entry: Entry, first: Request): boolean {
-  if (first.hash === NO_KEY) return false
-  for (const { hash } of entry.connection.slots()) if (hash === first.hash) return true
-  return false
+/** MULTI was answered well and let go of its signal; now the others wait with it again. */
+function rearm(first: Request, unit: Unit): void {
+  unit.refusal = undefined
+  first.disarm()
+  if (first.signal !== undefined) first.arm(first.signal)
+}
+
+/** Whatever was sent later on the key of a write, and is unanswered. */
+function followersOf(entry: Entry, first: Request): Request[] {
+  if (first.hash === NO_KEY || onlyReads(first.args)) return []
+  return [...entry.connection.slots()].filter(({ hash }) => hash === first.hash)
 }
 
 function lastOf(first: Request): Request {

@@ -150,6 +150,12 @@ export class Roster {
     return this.staying - this.#at.connecting.length
   }
 
+  /** Whether somebody holds a connection, or waits for a reply. */
+  get isBusy(): boolean {
+    if (this.count('leased') > 0) return true
+    return this.all().some(({ place, connection }) => place !== 'connecting' && connection.isAwaited)
+  }
+
   counts(): Record<Place, number> {
     const { connecting, idle, shared, late, draining, leased, closing } = this.#at
     return {
@@ -183,9 +189,9 @@ export class Roster {
     this.#take(entry)
   }
 
-  /** The connection that became idle last: it is warm, and the others may age. */
+  /** The connection that became idle last: it is warm, and the others may age. A doomed one is about to end. */
   newestIdle(): Entry | undefined {
-    return this.#at.idle.at(-1)
+    return this.#at.idle.findLast(({ doomed }) => doomed === undefined)
   }
 
   #take(entry: Entry): void {

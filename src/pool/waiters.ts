@@ -75,6 +75,24 @@ export class Waiters<T extends Caller> {
     this.#length++
   }
 
+  /** Puts it in by its rank: who comes back has only others before it who came back with it. */
+  insert(waiter: Waiter<T>): void {
+    let next = this.#last !== undefined && this.#last.order > waiter.order ? this.#first : undefined
+    while (next !== undefined && next.order < waiter.order) next = next.next
+    if (next === undefined) {
+      this.push(waiter)
+      return
+    }
+    const { previous } = next
+    waiter.queue = this
+    waiter.previous = previous
+    waiter.next = next
+    next.previous = waiter
+    if (previous === undefined) this.#first = waiter
+    else previous.next = waiter
+    this.#length++
+  }
+
   unlink(waiter: Waiter<T>): void {
     if (waiter.queue !== this) return
     if (waiter.previous === undefined) this.#first = waiter.next

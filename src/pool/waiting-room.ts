@@ -36,8 +36,9 @@ const NOT_SENT = { outcome: 'not-sent' } as const
 export class WaitingRoom implements WaitKeeper {
   readonly #facts: WaitingFacts
   #arrivals = 0
-  /** Who was served before and lost what it was given stands before everybody else. */
-  #returns = Number.MIN_SAFE_INTEGER
+  /** Ranks of those who come back; the latest of them stand before everybody, also before who came back earlier. */
+  #lowest = 0
+  #returns = 0
   /** Who was admitted and has not left. */
   #present = 0
   #timer: Timer | undefined
@@ -45,6 +46,12 @@ export class WaitingRoom implements WaitKeeper {
 
   constructor(facts: WaitingFacts) {
     this.#facts = facts
+  }
+
+  /** So many who were served before and lost what they were given come now. What they wait for was theirs first. */
+  comeBack(count: number): void {
+    this.#lowest -= count
+    this.#returns = this.#lowest
   }
 
   /** Starts the wait of a command, bounded by its own deadline and `acquireTimeout`; `item` stands in line for it. */

@@ -3,5 +3,6 @@
 import type { Row } from './row.js'
 import { connections } from './rows/connections.js'
 import { leaks } from './rows/leaks.js'
+import { refusals } from './rows/refusals.js'
 
-export const ROWS: readonly Row[] = [...connections, ...leaks]
+export const ROWS: readonly Row[] = [...connections, ...refusals, ...leaks]

@@ -97,6 +97,19 @@ describe('close()', () => {
     await world.assertNothingLeft()
   })
 
+  it('waits for what was refused and is sent again', async () => {
+    const world = new World()
+    await world.warm()
+    world.server.mood = 'readonly'
+    const call = world.send('SET', 'k', 'v')
+    const state = closing(world)
+    await world.run(1)
+    world.server.mood = 'ready'
+    await world.run(50)
+    assert.deepEqual([call.state, state.done], ['answered', true])
+    await world.assertNothingLeft()
+  })
+
   it('leaves no timer of a blocking command that nobody could unblock', async () => {
     const world = new World({ maxConnections: 1 })
     const controller = new AbortController()
@@ -170,6 +183,17 @@ describe('destroy()', () => {
     await world.run(60_000)
     await world.assertNothingLeft()
     world.assertBooks()
+  })
+
+  it('by a listener of the end that sends a command again turns that command away', async () => {
+    const world = new World()
+    await world.warm()
+    world.server.mood = 'readonly'
+    const call = world.send('SET', 'k', 'v')
+    world.on.closed = () => world.pool.destroy('destroyed')
+    await world.run(1)
+    assert.deepEqual([call.outcome, world.pool.phase], ['not-sent', 'closed'])
+    await world.assertNothingLeft()
   })
 
   it('during a blocking command that is being unblocked leaves no timer', async () => {

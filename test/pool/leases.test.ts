@@ -125,6 +125,16 @@ describe('leases', () => {
     world.assertBooks()
   })
 
+  it('keep the deadline of a command behind a blocking one', async () => {
+    const world = new World()
+    const loan = await world.leased()
+    world.sendOn(loan, 'BLPOP', 'q', '10')
+    const call = world.sendOnWith({ timeout: 20 }, loan, 'PING')
+    await world.run(100)
+    assert.deepEqual([call.state, call.outcome], ['failed', 'ambiguous'])
+    assert.ok(call.took <= 30, `it took ${call.took} ms`)
+  })
+
   it('come back only when what their holder sent is answered', async () => {
     const world = new World({ maxConnections: 1 })
     const loan = await world.leased()

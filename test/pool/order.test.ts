@@ -6,7 +6,8 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { Request } from '../../src/connection/request.js'
 import { Lanes } from '../../src/pool/lanes.js'
-import type { ModelConnection } from '../support/model-server.js'
+import { WaitingRoom } from '../../src/pool/waiting-room.js'
+import type { ModelConnection, Mood } from '../support/model-server.js'
 import { type Call, type Loan, World } from '../support/pool-harness.js'
 
 const KEYS = ['a', 'b', 'c', 'd', 'e']
@@ -32,6 +33,7 @@ type Step =
   | { readonly kind: 'slow'; readonly which: number; readonly latency: number }
   | { readonly kind: 'lease' | 'release' | 'retire' }
   | { readonly kind: 'resize'; readonly to: number }
+  | { readonly kind: 'mood'; readonly mood: Mood }
 
 interface Program {
   readonly seed: number
@@ -52,6 +54,7 @@ const write = fc.record({
   awaited: fc.constantFrom(false, false, false, true),
 })
 const tick = fc.record({ kind: fc.constant('tick'), ms: fc.constantFrom(1, 1, 2, 5, 12, 30, 120) })
+const mood = fc.record({ kind: fc.constant('mood'), mood: fc.constantFrom('ready', 'ready', 'loading', 'readonly') })
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 14, arbitrary: write },
@@ -78,6 +81,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('slow'), which, latency: fc.constantFrom(1, 3, 9, 25) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('lease', 'release', 'release', 'retire') }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('resize'), to: fc.integer({ min: 1, max: 6 }) }) },
+  { weight: 1, arbitrary: mood },
 )
 
 const program: fc.Arbitrary<Program> = fc.record({
@@ -106,6 +110,7 @@ const crowded: fc.Arbitrary<Program> = fc.record({
         { weight: 9, arbitrary: fc.record({ kind: fc.constant('step'), which: fc.nat(2) }) },
         { weight: 5, arbitrary: fc.record({ kind: fc.constant('tick'), ms: fc.constantFrom(1, 1, 2, 5) }) },
         { weight: 1, arbitrary: fc.record({ kind: fc.constant('resume'), which: fc.nat(2) }) },
+        { weight: 1, arbitrary: mood },
       ),
       { minLength: 20, maxLength: 60, size: 'max' },
     )
@@ -147,6 +152,7 @@ class Run {
       await this.#take(each)
       world.assertBooks()
     }
+    world.server.mood = 'ready'
     for (const connection of world.server.open) connection.resume()
     for (const loan of this.#loans) if (loan.state === 'held') loan.release()
     await world.run(1_000)
@@ -196,6 +202,9 @@ class Run {
         return
       case 'retire':
         world.pool.retire()
+        return
+      case 'mood':
+        world.server.mood = each.mood
         return
       case 'lease':
         this.#loans.push(world.lease())
@@ -350,6 +359,10 @@ describe('the property of order bites', () => {
 
   it('when a pinned key does not follow what is sent after the change', async () => {
     assert.match(await bites(Lanes.prototype, 'follow', () => {}), /out of order/)
+  })
+
+  it('when what is sent again stands among what waits, and not before it', async () => {
+    assert.match(await bites(WaitingRoom.prototype, 'comeBack', () => {}), /out of order/)
   })
 
   it('when a settled request that holds a slot is forgotten instead of kept as a tombstone', async () => {

@@ -215,6 +215,15 @@ describe('what is sent again', () => {
     assert.equal(received(server, 'INCR').length, 1)
   })
 
+  it('goes in front of what waits in a classic pool as well', async () => {
+    await using server = await FakeServer.start()
+    server.expect('INCR', 'a').reply(LOADING)
+    server.expect('INCR').always().reply(1)
+    using redis = open(server, { pipelining: 1, maxConnections: 1 })
+    await Promise.all([redis.incr('a'), redis.incr('b'), redis.incr('c')])
+    assert.deepEqual(received(server, 'INCR'), ['INCR a', 'INCR a', 'INCR b', 'INCR c'])
+  })
+
   it('is also what a classic pool reads', async () => {
     await using server = await FakeServer.start()
     server.expect('GET').do((connection) => connection.rst())
@@ -288,20 +297,21 @@ describe('a refusal', () => {
       refused++
     }
     assert.ok(refused > 50, `${refused} calls`)
-    assert.ok(server.connections.length <= 8, `${server.connections.length} connections`)
+    // Seven replacements; beside a lane that is late another one may be in the making, and is replaced as well.
+    assert.ok(server.connections.length <= 16, `${server.connections.length} connections`)
   })
 
-  it('is told when something later on its key is on its way already', async () => {
+  it('is told when something later on its key was not refused', async () => {
     await using server = await FakeServer.start()
-    server.expect('APPEND').times(2).reply(LOADING)
-    server.expect('APPEND').reply(1)
+    server.expect('APPEND', 'key', 'a').reply(LOADING)
+    server.expect('APPEND', 'key', 'b').reply(1)
     using redis = open(server)
     await redis.connect()
     const first = failureOf(redis.append('key', 'a'))
     const second = redis.append('key', 'b')
     assert.equal((await first).outcome, 'rejected')
     assert.equal(await second, 1)
-    assert.deepEqual(received(server, 'APPEND'), ['APPEND key a', 'APPEND key b', 'APPEND key b'])
+    assert.deepEqual(received(server, 'APPEND'), ['APPEND key a', 'APPEND key b'])
   })
 
   it('by a script counts only in the own words of the server', async () => {

@@ -66,6 +66,37 @@ describe('a server that is back', () => {
 })
 
 describe('a dial', () => {
+  it('replaces a connection that refused while it still owes replies', async () => {
+    const world = new World({ maxConnections: 1, pipelining: 2, retry: 'none' })
+    await world.warm()
+    const [connection] = world.server.open
+    connection!.hold()
+    for (let index = 0; index < 4; index++) world.send('SET', `k${index}`, 'v')
+    world.pool.resize({ maxConnections: 2, minConnections: 0 })
+    world.server.mood = 'readonly'
+    await world.run(2)
+    connection!.step()
+    await world.settle()
+    assert.deepEqual([world.stats.waiting.commands, world.stats.connections.draining], [2, 1])
+    assert.equal(world.server.dials.length, 2)
+    world.assertBooks()
+  })
+
+  it('replaces a connection that refused while the server has not let go of that one', async () => {
+    const world = new World({ maxConnections: 2 })
+    await world.warm()
+    world.server.mood = 'readonly'
+    const call = world.send('SET', 'k', 'v')
+    world.server.open[0]!.latency = 100
+    await world.run(1)
+    assert.deepEqual([world.stats.connections.closing, world.server.dials.length], [1, 2])
+    world.server.mood = 'ready'
+    await world.run(10)
+    assert.equal(call.state, 'answered')
+    assert.equal(world.stats.connections.closing, 1)
+    world.assertBooks()
+  })
+
   it('survives the caller who gave up, and serves the next', async () => {
     const world = new World()
     world.server.dialDelay = 50

@@ -2,6 +2,7 @@
 
 import { hashOf, NO_KEY } from '../../src/command/key-hash.js'
 import { orderingKeyOf } from '../../src/command/ordering.js'
+import type { RetryMode } from '../../src/command/repeat.js'
 import { blockingTimeoutOf } from '../../src/command/routing.js'
 import { Request } from '../../src/connection/request.js'
 import type { Loan } from '../support/pool-harness.js'
@@ -17,10 +18,11 @@ export interface Action {
 const KEYS = ['a', 'b', 'c', 'd', 'e', 'f'] as const
 const QUEUES = ['q1', 'q2'] as const
 
-export interface CallOptions {
+interface CallOptions {
   readonly timeout?: number
   readonly signal?: AbortSignal | undefined
   readonly lease?: Loan
+  readonly retry?: RetryMode
   /** Makes the commands one chain, whose keyed ends have this key. */
   readonly chainKey?: string
 }
@@ -30,16 +32,20 @@ export function call(stage: Stage, commands: readonly (readonly string[])[], opt
   const { timeout = 0, signal, lease } = options
   const { ledger, world } = stage
   const first = ledger.deeds.length
-  const requests = commands.map((command) => {
+  const retry = options.retry ?? stage.retry
+  const requests = commands.map((command, index) => {
     const args = named(command, ledger.deeds.length)
     const blocksFor = blockingTimeoutOf(args)
     const isAlone = lease === undefined && (stage.isClassic || blocksFor !== undefined)
     const at = world.clock.now()
     const dueBy = timeout > 0 ? at + timeout + (blocksFor ?? 0) : Number.POSITIVE_INFINITY
-    const deed = ledger.enter({ args, at, dueBy, lease, isAlone, chain: first, signal })
-    if (isAlone && deed.number === first) stage.line.push({ number: first, deed, loan: undefined })
-    const request = requestOf(stage, deed, hashFor(args, options.chainKey))
+    const deed = ledger.enter({ args, at, dueBy, lease, isAlone, chain: first, signal, retry })
+    const isMember = options.chainKey !== undefined && index < commands.length - 1
+    const request = requestOf(stage, deed, hashFor(args, options.chainKey), isMember)
     request.timeout = timeout
+    request.retry = retry
+    deed.request = request
+    if (isAlone && deed.number === first) stage.line.push({ number: first, deed, loan: undefined })
     request.signal = signal
     request.blocksFor = blocksFor ?? 0
     return request
@@ -47,11 +53,17 @@ export function call(stage: Stage, commands: readonly (readonly string[])[], opt
   for (const [index, request] of requests.entries()) request.next = requests[index + 1]
   const [head] = requests
   if (head === undefined) return
+  if (options.chainKey !== undefined) {
+    const unit = { first: head, refusal: undefined }
+    for (const request of requests) request.unit = unit
+  }
   if (lease === undefined) world.pool.execute(head)
   else lease.lease?.send(head)
 }
 
-function requestOf({ ledger }: Stage, deed: Deed, hash: number): Request {
+/** Of a transaction only EXEC tells what became of it. */
+function requestOf({ ledger }: Stage, deed: Deed, hash: number, isMember: boolean): Request {
+  if (isMember) return new Request(deed.args, hash, ignore, ignore)
   return new Request(
     deed.args,
     hash,
@@ -59,6 +71,8 @@ function requestOf({ ledger }: Stage, deed: Deed, hash: number): Request {
     (error) => ledger.failed(deed, error),
   )
 }
+
+function ignore(): void {}
 
 /** The server ignores the name, or stores it as the value; in BLPOP it is one more key, on which nothing ever is. */
 function named(command: readonly string[], number: number): string[] {
@@ -72,11 +86,15 @@ function hashFor(args: readonly string[], chainKey: string | undefined): number 
   return key === undefined ? NO_KEY : hashOf(key)
 }
 
-/** Now and then a call has a deadline, a signal, or both. */
+/** Now and then a call has a deadline, a signal, or ideas of its own about being sent again. */
 function bounds(stage: Stage): CallOptions {
   const { dice } = stage
   const timeout = dice.once(5) ? dice.pick(1, 5, 20, 60) : 0
-  return dice.once(6) ? { timeout, signal: stage.signal() } : { timeout }
+  return {
+    timeout,
+    ...(dice.once(6) ? { signal: stage.signal() } : {}),
+    ...(dice.once(10) ? { retry: dice.pick<RetryMode>('none', 'safe', 'idempotent', 'at-least-once') } : {}),
+  }
 }
 
 function someWrite({ dice }: Stage, key: string): string[] {
@@ -94,7 +112,7 @@ export const CALLS: Readonly<Record<string, Action>> = {
     weight: 10,
     act: (stage) => {
       const command = someWrite(stage, stage.dice.pick(...KEYS))
-      for (let left = stage.dice.pick(1, 1, 1, 2, 4, 12); left > 0; left--) call(stage, [command], bounds(stage))
+      for (let left = stage.dice.pick(1, 1, 1, 1, 2, 4, 10); left > 0; left--) call(stage, [command], bounds(stage))
     },
   },
   read: {
@@ -123,7 +141,9 @@ export const CALLS: Readonly<Record<string, Action>> = {
     weight: 1,
     act: (stage) => {
       const command = someWrite(stage, stage.dice.pick(...KEYS))
-      call(stage, [command, ['GET', `TAG:${command[1]}`], command].slice(0, stage.dice.between(2, 3)), bounds(stage))
+      const commands = [command, ['GET', `TAG:${command[1]}`], command].slice(0, stage.dice.between(2, 3))
+      // As the client has it: what stands behind a write that is sent again would come before it.
+      call(stage, commands, { ...bounds(stage), retry: 'none' })
     },
   },
   pop: {

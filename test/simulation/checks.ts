@@ -120,7 +120,7 @@ function stateOf({ deed, loan }: Borrower): 'waiting' | 'served' | 'gone' {
     const { state } = loan.loan
     return state === 'waiting' ? 'waiting' : state === 'failed' ? 'gone' : 'served'
   }
-  if (deed === undefined || deed.sends > 0) return 'served'
+  if (deed === undefined || deed.wasServed) return 'served'
   return deed.state === 'pending' ? 'waiting' : 'gone'
 }
 
@@ -162,7 +162,7 @@ function noDeadlineIsMissed({ stage }: Look): string | undefined {
   for (const deed of stage.ledger.pending) {
     const isBlocking = deed.args[0] === 'BLPOP' && deed.sends > 0
     if (now > deed.dueBy + (isBlocking ? GRACE : 0)) return `${deed.name} is pending after its deadline`
-    if (deed.lease === undefined && deed.sends === 0 && now > deed.at + stage.longestWait)
+    if (deed.lease === undefined && !deed.wasServed && now > deed.at + stage.longestWait)
       return `${deed.name} has waited for longer than it may`
   }
   for (const { loan } of stage.line) {
@@ -172,8 +172,14 @@ function noDeadlineIsMissed({ stage }: Look): string | undefined {
 }
 
 function noProtocolIsBroken({ stage, stats }: Look): string | undefined {
-  const broken = stats.counters.closed['protocol-error'] ?? 0
-  if (broken <= stage.brokenProtocols) return undefined
-  const error = stage.world.closed.find(({ error: { reason } }) => reason === 'protocol-error')?.error
-  return `${broken} connections ended for a broken protocol: ${error?.message}`
+  const { 'protocol-error': count = 0 } = stats.counters.closed
+  if (count <= stage.brokenProtocols) return undefined
+  const broken = stage.world.closed.filter(({ error }) => error.reason === 'protocol-error' && !isRefusedNonce(error))
+  if (broken.length <= stage.brokenProtocols) return undefined
+  return `${broken.length} connections ended for a broken protocol: ${broken.at(-1)?.error.message}`
+}
+
+/** A server that refuses everything refuses the proof of its replies too. */
+function isRefusedNonce({ message }: Error): boolean {
+  return message.includes('the nonce behind them was refused')
 }

@@ -2,7 +2,7 @@
 // own that the server ignores, so that nothing has to be guessed. It judges at once what can be judged by one command.
 
 import { ReplyError, RespoolError } from '../../src/base/errors.js'
-import { accessOf } from '../../src/command/names.js'
+import type { RetryMode } from '../../src/command/repeat.js'
 import type { ModelConnection, Witness } from '../support/model-server.js'
 import type { Loan } from '../support/pool-harness.js'
 import { Simple, type Wire } from '../support/resp.js'
@@ -12,12 +12,14 @@ import type { Trace } from './trace.js'
 /** How often a command may be sent in all: three times again. */
 const MOST_SENDS = 4
 
+const READS: ReadonlySet<string> = new Set(['GET', 'ECHO'])
+
 /** What only begins or ends a transaction, or changes a session, takes no effect that could be doubled. */
 const NO_EFFECT: ReadonlySet<string> = new Set(
   'MULTI EXEC DISCARD WATCH UNWATCH SELECT CLIENT RESET ECHO PING'.split(' '),
 )
 
-export interface DeedFacts {
+interface DeedFacts {
   readonly args: readonly string[]
   readonly at: number
   /** When its own deadline passes; Infinity for never. */
@@ -29,6 +31,7 @@ export interface DeedFacts {
   /** Number of the first command of its chain; its own when it is in none. */
   readonly chain: number
   readonly signal: AbortSignal | undefined
+  readonly retry: RetryMode
 }
 
 /** One command of a caller. */
@@ -41,14 +44,18 @@ export class Deed implements DeedFacts {
   readonly isAlone: boolean
   readonly chain: number
   readonly signal: AbortSignal | undefined
+  readonly retry: RetryMode
   readonly isRead: boolean
   state: 'pending' | 'answered' | 'failed' = 'pending'
   settlements = 0
   outcome: string | undefined
   /** The turn in which its caller was told that it failed. */
   failedIn = Number.POSITIVE_INFINITY
-  /** How often it was written, how often it took effect, and what was answered last. */
+  /** What the pool has of it, with how often it was taken back to be sent again, whether it had been sent or not. */
+  request: { readonly repeats: number } | undefined
+  /** How often it was written and not answered, how often it changed anything, and what was answered last. */
   sends = 0
+  unanswered = 0
   effects = 0
   reply: { readonly result: Wire } | undefined
 
@@ -61,11 +68,24 @@ export class Deed implements DeedFacts {
     this.isAlone = facts.isAlone
     this.chain = facts.chain
     this.signal = facts.signal
-    this.isRead = accessOf(facts.args) === 'read'
+    this.retry = facts.retry
+    this.isRead = READS.has(facts.args[0] ?? '')
   }
 
   get name(): string {
     return this.args.join(' ')
+  }
+
+  /** Whether it has ever been given a connection. */
+  get wasServed(): boolean {
+    return this.sends > 0 || (this.request?.repeats ?? 0) > 0
+  }
+
+  /** Whether its caller agreed that it may take effect twice. */
+  get mayDouble(): boolean {
+    if (this.lease !== undefined || this.args[0] === 'BLPOP') return false
+    if (this.isRead) return this.retry !== 'none'
+    return this.retry === 'at-least-once' || (this.retry === 'idempotent' && this.args[0] === 'SET')
   }
 }
 
@@ -78,6 +98,14 @@ interface Traffic {
   changedBy: Loan | undefined
 }
 
+interface WorldFacts {
+  readonly database: number
+  /** Whether replies are seen only when the nonce behind them has come. */
+  readonly holdsReplies: boolean
+  /** The lease that is held on a connection. */
+  heldOn(connection: number): Loan | undefined
+}
+
 export class Ledger implements Witness {
   readonly deeds: Deed[] = []
   /** Not settled yet. */
@@ -88,25 +116,17 @@ export class Ledger implements Witness {
   settled: (deed: Deed) => void = () => {}
   readonly #findings: Findings
   readonly #trace: Trace
-  readonly #database: number
-  readonly #heldOn: (connection: number) => Loan | undefined
+  readonly #facts: WorldFacts
   readonly #traffic = new Map<ModelConnection, Traffic>()
   /** Called ambiguous before they were written. */
   readonly #doubted: Deed[] = []
   /** For each key the newest shared command that took effect. */
   readonly #newest = new Map<string, Deed>()
 
-  constructor(
-    findings: Findings,
-    trace: Trace,
-    database: number,
-    /** The lease that is held on a connection. */
-    heldOn: (connection: number) => Loan | undefined,
-  ) {
+  constructor(findings: Findings, trace: Trace, facts: WorldFacts) {
     this.#findings = findings
     this.#trace = trace
-    this.#database = database
-    this.#heldOn = heldOn
+    this.#facts = facts
   }
 
   enter(facts: DeedFacts): Deed {
@@ -134,26 +154,36 @@ export class Ledger implements Witness {
   }
 
   failed(deed: Deed, error: unknown): void {
-    this.#trace.note('failed', deed.args, String(error))
+    this.#trace.note('failed', deed.args, String(error).split('\n', 1))
     this.#settle(deed, 'failed')
-    deed.failedIn = this.turn
+    for (const each of this.#unitOf(deed)) each.failedIn = this.turn
     if (error instanceof ReplyError) this.#judgeErrorReply(deed, error)
-    if (Array.isArray(deed.reply?.result) && deed.args[0] === 'BLPOP') this.#dropped(deed)
+    const hasElement = deed.args[0] === 'BLPOP' && Array.isArray(deed.reply?.result)
+    if (hasElement && !this.#facts.holdsReplies) this.#dropped(deed)
     if (deed.signal?.aborted && error === deed.signal.reason) return
     if (!(error instanceof RespoolError)) {
       this.#findings.report('sound', `${deed.name} failed with ${show(error)}`)
       return
     }
-    deed.outcome = error.outcome
-    this.#judgeOutcome(deed, error)
+    for (const each of this.#unitOf(deed)) {
+      each.outcome = error.outcome
+      this.#judgeOutcome(each, error)
+    }
   }
 
   #settle(deed: Deed, state: 'answered' | 'failed'): void {
     deed.settlements++
-    deed.state = state
-    this.pending.delete(deed)
+    for (const each of this.#unitOf(deed)) {
+      each.state = state
+      this.pending.delete(each)
+    }
     if (deed.settlements > 1) this.#findings.report('I1', `${deed.name} was settled ${deed.settlements} times`)
     this.settled(deed)
+  }
+
+  /** A transaction is settled as a whole, by its EXEC. */
+  #unitOf(deed: Deed): Deed[] {
+    return deed.args[0] === 'EXEC' ? this.deeds.slice(deed.chain, deed.number + 1) : [deed]
   }
 
   #judgeErrorReply(deed: Deed, error: ReplyError): void {
@@ -166,7 +196,9 @@ export class Ledger implements Witness {
     const { outcome, name, sends, effects } = deed
     const lie = (why: string): void => this.#findings.report('I9', `${name} ${why}; its error: ${error.message}`)
     if (outcome === undefined) lie('failed without an outcome')
-    if (outcome === 'not-sent' && sends > 0) lie('was sent, and is called not-sent')
+    // A read that was lost, and a refused command, may be not-sent the next time.
+    if (outcome === 'not-sent' && (effects > 0 || deed.unanswered > 0) && !deed.isRead)
+      lie('was sent, and is called not-sent')
     // It may be written at the end of this tick.
     if (outcome === 'ambiguous' && sends === 0) this.#doubted.push(deed)
     if (outcome === 'rejected' && effects > 0) lie('took effect, and is called rejected')
@@ -184,6 +216,7 @@ export class Ledger implements Witness {
     if (deed === undefined) return
     this.#judgeOwner(deed, connection)
     deed.sends++
+    deed.unanswered++
     if (deed.sends > 1) this.#judgeResend(deed)
     // Two may be written for nobody: who was given up in the tick that writes it, and who follows in a chain.
     if (deed.sends === 1 && deed.failedIn < this.turn && deed.chain === deed.number)
@@ -202,7 +235,7 @@ export class Ledger implements Witness {
     const { changedBy } = traffic
     if (changedBy !== undefined && changedBy !== deed.lease) {
       const { watched, multi } = connection.session
-      const isDatabase = connection.database === this.#database
+      const isDatabase = connection.database === this.#facts.database
       if (!isDatabase || watched > 0 || multi || connection.isMarked) {
         const found = `database ${connection.database}, ${watched} keys watched, MULTI ${multi}`
         this.#findings.report('session', `${deed.name} reached connection ${connection.id} as it was left: ${found}`)
@@ -216,9 +249,9 @@ export class Ledger implements Witness {
     const deed = this.#deedOf(args)
     this.#trace.note('applied', connection.id, deed === undefined ? args[0] : args)
     if (deed === undefined || result instanceof Error || NO_EFFECT.has(args[0] ?? '')) return
-    deed.effects++
-    if (deed.effects > 1 && !deed.isRead) this.#findings.report('once', `${deed.name} took effect twice`)
-    if (deed.outcome === 'not-sent' || deed.outcome === 'rejected')
+    if (!deed.isRead) deed.effects++
+    if (deed.effects > 1 && !deed.mayDouble) this.#findings.report('once', `${deed.name} took effect twice`)
+    if (deed.effects > 0 && (deed.outcome === 'not-sent' || deed.outcome === 'rejected'))
       this.#findings.report('I9', `${deed.name} took effect after it had been called ${deed.outcome}`)
     if (deed.lease === undefined && !deed.isAlone) this.#judgeOrder(deed, connection)
   }
@@ -228,15 +261,17 @@ export class Ledger implements Witness {
     this.#trace.note('delivered', connection.id, deed === undefined ? args[0] : args)
     if (deed === undefined) return
     deed.reply = { result }
+    deed.unanswered--
     const traffic = this.#trafficOf(connection)
     if (traffic.chain === deed.chain) traffic.unanswered--
-    if (deed.state === 'failed' && Array.isArray(result) && args[0] === 'BLPOP') this.#dropped(deed)
+    const hasElement = args[0] === 'BLPOP' && Array.isArray(result)
+    if (deed.state === 'failed' && hasElement && !this.#facts.holdsReplies) this.#dropped(deed)
   }
 
   // Judgements of one command
 
   #judgeOwner(deed: Deed, connection: ModelConnection): void {
-    const held = this.#heldOn(connection.id)
+    const held = this.#facts.heldOn(connection.id)
     const where = `connection ${connection.id}`
     if (held !== undefined && held !== deed.lease)
       this.#findings.report('I4', `${deed.name} was sent on ${where}, which is lent to somebody else`)
@@ -252,11 +287,15 @@ export class Ledger implements Witness {
   }
 
   #judgeResend(deed: Deed): void {
-    if (deed.sends > MOST_SENDS && deed.args[0] !== 'BLPOP')
-      this.#findings.report('once', `${deed.name} was sent ${deed.sends} times`)
-    const wasRefused = deed.reply !== undefined && deed.effects === 0
-    if (!deed.isRead && !wasRefused)
-      this.#findings.report('once', `${deed.name} was sent again, though it may have been applied`)
+    const { name, sends, reply, effects } = deed
+    const wasRefused = reply !== undefined && effects === 0
+    // Told to let go of the command before it, a blocking one is sent again whatever its mode.
+    const wasMistaken = reply?.result instanceof Error && reply.result.message.startsWith('UNBLOCKED')
+    if (sends > MOST_SENDS && !wasMistaken) this.#findings.report('once', `${name} was sent ${sends} times`)
+    if (!deed.mayDouble && !wasRefused)
+      this.#findings.report('once', `${name} was sent again, though it may have been applied`)
+    if (!wasMistaken && (deed.retry === 'none' || deed.lease !== undefined))
+      this.#findings.report('once', `${name} was sent again, though its caller wanted that never`)
     deed.reply = undefined
   }
 

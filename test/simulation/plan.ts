@@ -1,5 +1,6 @@
 // What a seed decides before a run begins: the options of the pool, and how much of everything happens in it.
 
+import type { RetryMode } from '../../src/command/repeat.js'
 import type { WorldOptions } from '../support/pool-harness.js'
 import { CALLS } from './callers.js'
 import type { Dice } from './dice.js'
@@ -8,7 +9,7 @@ import { TROUBLES } from './trouble.js'
 type Known = 'pipelining' | 'database' | 'acquireTimeout' | 'connectTimeout' | 'socketTimeout' | 'backoffMax'
 
 export interface Plan {
-  readonly options: WorldOptions & Readonly<Record<Known, number>>
+  readonly options: WorldOptions & Readonly<Record<Known, number>> & { readonly retry: RetryMode }
   /** Names of what may happen, each as often as it should; drawn from at each step. */
   readonly deck: readonly string[]
   /** Whether callers call again as soon as they have a result, and listeners of the pool's events call too. */
@@ -27,8 +28,8 @@ export function planFrom(dice: Dice, steps: number): Plan {
       minConnections: dice.once(4) ? dice.between(0, maxConnections) : 0,
       lanes: Math.min(maxConnections, dice.pick(1, 2, 2, 3, 4)),
       pipelining: dice.pick(1, 1, 2, 3, 8, 1_000, 1_000, 1_000),
-      acquireTimeout: dice.pick(0, 30, 150, 150, 500),
-      maxWaiting: dice.pick(2, 6, 100_000, 100_000),
+      acquireTimeout: dice.pick(0, 30, 150, 150, 150, 500, 500),
+      maxWaiting: dice.pick(2, 6, 100_000, 100_000, 100_000, 100_000),
       maxConnecting: dice.between(1, 4),
       idleTimeout: dice.pick(0, 60, 300),
       maxLifetime: dice.pick(0, 0, 200, 1_500),
@@ -39,6 +40,8 @@ export function planFrom(dice: Dice, steps: number): Plan {
       connectTimeout: dice.pick(40, 200),
       socketTimeout: dice.pick(0, 120, 120, 400),
       database: dice.pick(0, 0, 1),
+      retry: dice.pick('safe', 'safe', 'safe', 'none', 'idempotent', 'at-least-once'),
+      integrity: dice.pick('off', 'off', 'off', 'off', 'batch', 'command'),
     },
     deck: deckFrom(dice),
     restless: dice.once(3),

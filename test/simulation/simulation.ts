@@ -1,6 +1,7 @@
 // One run: a seed chooses a pool, its callers and its troubles; after every step all laws must hold, and at the end,
 // with all troubles gone, everything must settle and the pool be whole again.
 
+import type { PoolStats } from '../../src/pool/stats.js'
 import type { Loan } from '../support/pool-harness.js'
 import { CALLS, call } from './callers.js'
 import { checkAll } from './checks.js'
@@ -13,7 +14,7 @@ import { TROUBLES } from './trouble.js'
 
 export const STEPS = 500
 
-export interface RunOptions {
+interface RunOptions {
   readonly steps?: number
   /** Whether to make a digest of all that happened. */
   readonly digest?: boolean
@@ -25,8 +26,11 @@ export interface RunResult {
   readonly violation: (Violation & { readonly step: number }) | undefined
   readonly trace: Trace
   readonly plan: Plan
-  /** What the server applied, for comparison. */
+  /** What the server applied, where a digest was asked for. */
   readonly applied: readonly string[]
+  readonly counters: PoolStats['counters']
+  readonly commands: number
+  readonly answered: number
 }
 
 export async function simulate(seed: number, { steps = STEPS, digest = false }: RunOptions = {}): Promise<RunResult> {
@@ -36,10 +40,15 @@ export async function simulate(seed: number, { steps = STEPS, digest = false }: 
   const run = new Run(plan, new Stage(plan, dice, trace))
   await run.play(steps)
   const { violation, stage, step } = run
-  const applied = stage.world.server.applied.map(
-    ({ connection, args, at }) => `${at} ${connection} ${args[0] === 'PING' ? 'PING' : args.join(' ')}`,
+  const log = digest ? stage.world.server.applied : []
+  const applied = log.map(
+    // What the pool asks for itself may contain a nonce.
+    ({ connection, args, at }) => `${at} ${connection} ${args.some(isName) ? args.join(' ') : args[0]}`,
   )
-  return { seed, steps: step, violation, trace, plan, applied }
+  const { counters } = stage.world.stats
+  const { deeds } = stage.ledger
+  const answered = deeds.filter(({ state }) => state === 'answered').length
+  return { seed, steps: step, violation, trace, plan, applied, counters, commands: deeds.length, answered }
 }
 
 /** A failed run in words: what broke, the last of what happened, and how to see it again. */
@@ -52,8 +61,12 @@ export function describeFailure({ seed, violation, trace, plan }: RunResult): st
     `  pool: ${JSON.stringify(plan.options)}`,
     '  the last of what happened:',
     ...trace.tail(60).map((line) => `    ${line}`),
-    `  to see it again: npm run simulate:soak -- --from ${seed} --seeds 1`,
+    `  to see it again: npm run simulate:soak -- --seed ${seed}`,
   ].join('\n')
+}
+
+function isName(argument: string): boolean {
+  return argument.startsWith('#')
 }
 
 class Run {
@@ -90,7 +103,7 @@ class Run {
     if (step === this.#plan.endsAt) this.#end()
     // Now and then several things happen before anybody looks.
     let name = ''
-    for (let left = dice.once(4) ? dice.between(2, 4) : 1; left > 0; left--) {
+    for (let left = dice.once(8) ? dice.between(2, 4) : 1; left > 0; left--) {
       name = dice.from(this.#plan.deck) ?? 'wait'
       trace.note('--', this.step, name)
       if (name === 'wait') await this.#wait()
@@ -103,7 +116,8 @@ class Run {
   /** Time goes by; now and then the process stands still meanwhile. */
   async #wait(): Promise<void> {
     const { world, dice } = this.stage
-    const ms = dice.pick(1, 1, 1, 1, 2, 2, 3, 5, 5, 10, 30, dice.pick(10, 10, 120, 400))
+    world.server.closeIdle()
+    const ms = dice.pick(1, 1, 1, 1, 2, 2, 3, 5, 5, 10, 30, dice.pick(10, 10, 10, 120, 120, 400))
     if (dice.once(12)) {
       this.stage.stalled += ms
       this.stage.trace.note('stalls', ms)
@@ -111,7 +125,6 @@ class Run {
     } else {
       await world.run(ms)
     }
-    world.server.closeIdle()
   }
 
   #end(): void {
@@ -140,7 +153,7 @@ class Run {
     const { world, ledger } = this.stage
     this.#heal()
     const { connectTimeout, socketTimeout, backoffMax } = this.#plan.options
-    const cap = connectTimeout + this.stage.longestWait + socketTimeout + backoffMax + 1_500
+    const cap = 4 * (this.stage.longestWait + connectTimeout + backoffMax) + socketTimeout + 1_500
     await this.#until(() => ledger.pending.size === 0 && this.stage.loans.length === 0, cap, 'all settles')
     if (world.pool.phase === 'open') await this.#beWhole()
     if (world.pool.phase === 'open') void world.pool.close(0)
@@ -155,9 +168,15 @@ class Run {
     trace.note('-- all troubles are gone')
     world.on.opened = world.on.closed = world.on.connectFailed = world.on.released = () => {}
     stage.ledger.settled = () => {}
-    Object.assign(world.server, { welcome: 'accept', mood: 'ready', dialDelay: 1, latency: 1, timeout: 0 })
-    for (const connection of world.server.open) {
-      Object.assign(connection, { latency: 1, replyLatency: 0, pieces: undefined })
+    const { server } = world
+    server.welcome = 'accept'
+    server.mood = 'ready'
+    server.dialDelay = server.latency = 1
+    server.timeout = 0
+    for (const connection of server.open) {
+      connection.latency = 1
+      connection.replyLatency = 0
+      connection.pieces = undefined
       connection.drain()
       connection.resume()
     }
@@ -166,7 +185,7 @@ class Run {
 
   /** Looks after each few milliseconds until it is so; it must be within `ms`. */
   async #until(isSo: () => boolean, ms: number, what: string): Promise<void> {
-    const { world, loans, ledger, findings } = this.stage
+    const { world, ledger, findings } = this.stage
     const end = world.clock.now() + ms
     while (!isSo() && this.violation === undefined) {
       for (const loan of this.stage.loans) if (loan.state === 'held') loan.release()
@@ -174,6 +193,7 @@ class Run {
       this.#look()
       if (world.clock.now() < end) continue
       const [deed] = ledger.pending
+      const { loans } = this.stage
       findings.report(
         'I12',
         `${what}: not within ${ms} ms; ${deed?.name ?? 'no command'}, ${loans.length} leases pending`,

@@ -1,6 +1,7 @@
 // Where a run takes place: the world, the books about it, and what actions share. Judges nothing.
 
 import { DurationHistogram } from '../../src/base/histogram.js'
+import type { RetryMode } from '../../src/command/repeat.js'
 import type { Connection } from '../../src/connection/connection.js'
 import type { AcquireOptions } from '../../src/pool/pool.js'
 import { Entry } from '../../src/pool/roster.js'
@@ -26,7 +27,7 @@ export interface Link {
 export interface Borrower {
   readonly number: number
   readonly deed: Deed | undefined
-  readonly loan: { readonly loan: Loan; readonly dueBy: number } | undefined
+  loan: { readonly loan: Loan; readonly dueBy: number } | undefined
 }
 
 export class Stage {
@@ -36,6 +37,7 @@ export class Stage {
   readonly findings = new Findings()
   readonly ledger: Ledger
   readonly isClassic: boolean
+  readonly retry: RetryMode
   /** How long a wait may last that was given no bound of its own. */
   readonly longestWait: number
   /** Those that the pool has or the server has not let go of. */
@@ -58,11 +60,14 @@ export class Stage {
     this.trace = trace
     this.world = new World(plan.options)
     this.isClassic = plan.options.pipelining === 1
-    const { acquireTimeout, connectTimeout } = plan.options
+    const { acquireTimeout, connectTimeout, retry, integrity } = plan.options
+    this.retry = retry
     // With a timeout of 0 only a connection that may still be made is worth waiting for.
     this.longestWait = acquireTimeout > 0 ? acquireTimeout : connectTimeout
     this.#connectTimeout = connectTimeout
-    this.ledger = new Ledger(this.findings, trace, plan.options.database, (id) => this.#heldOn(id))
+    const heldOn = (id: number): Loan | undefined => this.#heldOn(id)
+    const { database } = plan.options
+    this.ledger = new Ledger(this.findings, trace, { database, holdsReplies: integrity !== 'off', heldOn })
     this.world.server.witness = this.ledger
     this.world.on.made = (connection, owner) => {
       const wire = this.world.server.connections.at(-1)
@@ -91,10 +96,13 @@ export class Stage {
 
   readonly borrow = (options: AcquireOptions = {}): Loan => {
     const { world } = this
+    const borrower: Borrower = { number: this.ledger.deeds.length, deed: undefined, loan: undefined }
+    // Before it asks, for asking may call a listener that asks too.
+    this.line.push(borrower)
     const loan = world.lease(options)
     const allowed = options.timeout ?? this.longestWait
     const dueBy = world.clock.now() + (allowed > 0 ? allowed : this.#connectTimeout)
-    this.line.push({ number: this.ledger.deeds.length, deed: undefined, loan: { loan, dueBy } })
+    borrower.loan = { loan, dueBy }
     this.loans.push(loan)
     return loan
   }

@@ -68,7 +68,7 @@ export class FakeClock implements Clock {
     for (let next = this.#timers.first; next && next.at <= end; next = this.#timers.first) {
       this.#now = Math.max(this.#now, next.at)
       await this.#runDue()
-      await this.settle()
+      await this.#poll()
     }
     this.#now = Math.max(this.#now, end)
   }
@@ -95,12 +95,17 @@ export class FakeClock implements Clock {
 
   /** Runs what is ready without moving time: microtasks, then `afterPoll`, until nothing is left. */
   async settle(): Promise<void> {
+    await microtasks()
+    await this.#poll()
+  }
+
+  async #poll(): Promise<void> {
     for (let round = 0; round < ROUNDS; round++) {
-      await microtasks()
       if (this.#polls.length === 0) return
       const polls = this.#polls
       this.#polls = []
       for (const poll of polls) poll()
+      await microtasks()
     }
     throw new Error(`afterPoll was asked for again and again, ${ROUNDS} times at ${this.#now} ms`)
   }

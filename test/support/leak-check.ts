@@ -80,10 +80,22 @@ export function leakCheck({ watch = {}, patience = PATIENCE }: LeakCheckOptions 
   return { assertNone, settles, [Symbol.asyncDispose]: assertNone }
 }
 
-type Census = ReadonlyMap<string, number>
+export type Census = ReadonlyMap<string, number>
 
-function census(watch: NonNullable<LeakCheckOptions['watch']>): Census {
+/** How many there are now of each kind of what may leak. */
+export function census(watch: NonNullable<LeakCheckOptions['watch']> = {}): Census {
   return new Map([...resources(), ...descriptors(), ...countListeners(watch)])
+}
+
+/** Waits a moment for handles to close, then fails with what there is more of than before. */
+export async function assertNoMore(before: Census, patience = PATIENCE): Promise<void> {
+  const end = performance.now() + patience
+  let left = more(before, census())
+  while (left.length > 0 && performance.now() < end) {
+    await new Promise((resolve) => setImmediate(resolve))
+    left = more(before, census())
+  }
+  assert.deepEqual(left, [], 'something was left behind')
 }
 
 function more(before: Census, now: Census): string[] {

@@ -133,11 +133,13 @@ export class ModelConnection implements Transport {
 
   /** Bytes that no command asked for. */
   inject(bytes: string): void {
+    if (this.#state !== 'open') return
     this.#outbox.push({ bytes: Buffer.from(bytes), to: 'garbled' })
     this.#pump()
   }
 
   push(...values: string[]): void {
+    if (this.#state !== 'open') return
     this.#outbox.push({ bytes: encodePush(values), to: 'nobody' })
     this.#pump()
   }

@@ -277,8 +277,12 @@ export class World {
 
   /** Sends a command on a lease. */
   sendOn(loan: Loan, ...args: string[]): Call {
+    return this.sendOnWith({}, loan, ...args)
+  }
+
+  sendOnWith(options: CallOptions, loan: Loan, ...args: string[]): Call {
     const call = this.#call(args)
-    loan.held.send(requestOf(call, this.clock))
+    loan.held.send(requestOf(call, this.clock, options))
     return call
   }
 

@@ -1,0 +1,43 @@
+// What the rows of refusals share: the settings of their pools, and what counts of a pool are read for. Runs nothing.
+
+import type { PoolStats } from '../../../src/index.js'
+import type { History } from '../history.js'
+import type { Check } from '../row.js'
+
+export const SETTINGS = {
+  maxConnections: 4,
+  connectTimeout: 1_000,
+  commandTimeout: 500,
+  socketTimeout: 1_000,
+  acquireTimeout: 1_000,
+  backoffMin: 10,
+  backoffMax: 200,
+} as const
+
+/** Attempts to make a connection that failed. */
+export function failedDials({ counters }: PoolStats): number {
+  const { 'connect-failed': refused = 0, 'handshake-failed': unready = 0 } = counters.closed
+  return refused + unready
+}
+
+/** Connections that were ready and have ended, for whatever reason. */
+export function endedConnections(stats: PoolStats): number {
+  const all = Object.values(stats.counters.closed).reduce((sum, count) => sum + count, 0)
+  return all - failedDials(stats)
+}
+
+export function failedCalls({ failed }: History): number {
+  return failed['not-sent'] + failed.rejected + failed.ambiguous
+}
+
+export function exactly(what: string, value: number, limit: number): Check {
+  return { what, value, is: 'exactly', limit }
+}
+
+export function atMost(what: string, value: number, limit: number, unit?: string): Check {
+  return unit === undefined ? { what, value, is: 'at most', limit } : { what, value, is: 'at most', limit, unit }
+}
+
+export function atLeast(what: string, value: number, limit: number): Check {
+  return { what, value, is: 'at least', limit }
+}

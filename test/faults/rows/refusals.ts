@@ -1,0 +1,31 @@
+// Rows C: the server refuses, or a client may not in. Says what they are; how they run is in the files beside it.
+
+import type { Row } from '../row.js'
+import { busyServer, fullServer, loadingServer } from './refusals-state.js'
+
+export const refusals: readonly Row[] = [
+  {
+    id: 'C1',
+    fault: 'The server is full',
+    injection: 'maxclients leaves room for 3 connections where the pool wants 8',
+    expected: 'what there is goes on serving; who waits in vain is told why; the rest comes once there is room',
+    tiers: ['commit', 'nightly'],
+    run: fullServer,
+  },
+  {
+    id: 'C2',
+    fault: 'The server loads its data set',
+    injection: 'DEBUG RELOAD, one key every millisecond',
+    expected: 'no caller is told; what was refused is sent again once the server is ready',
+    tiers: ['commit', 'nightly'],
+    run: loadingServer,
+  },
+  {
+    id: 'C3',
+    fault: 'A script holds the server up',
+    injection: 'EVAL of an endless loop, later SCRIPT KILL',
+    expected: 'callers are told BUSY; no connection ends',
+    tiers: ['commit', 'nightly'],
+    run: busyServer,
+  },
+]
