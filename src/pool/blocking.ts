@@ -1,11 +1,14 @@
 // Owns blocking commands on a leased connection: giving up on one loses nothing that the server already popped.
 // https://redis.io/docs/latest/commands/client-unblock/
 
+import { randomBytes } from 'node:crypto'
 import { onAbort } from '../base/abort.js'
 import { type Clock, setDeadline, type Timer } from '../base/clock.js'
 import { CommandTimeoutError, ConnectionError, ReplyError } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
+import { lossOf } from '../connection/ending.js'
 import { Request } from '../connection/request.js'
+import type { Reply } from '../resp/types.js'
 import type { Entry } from './roster.js'
 
 /** How long a cancelled command may stay unanswered before its connection is ended, in ms. */
@@ -19,6 +22,8 @@ const PROOF_AFTER = 500
 
 /** Pause before CLIENT UNBLOCK is sent again because it came before the command it should unblock, in ms. */
 const AGAIN = 5
+
+const NOBODY_TO_ASK = 'no other connection could tell the server to let go of a blocking command'
 
 export interface BlockingHost {
   readonly clock: Clock
@@ -39,61 +44,137 @@ export interface BlockingHost {
  * takes whichever reply wins: an element that was popped in the meantime is delivered, never dropped.
  */
 export function sendBlocking(host: BlockingHost, entry: Entry, request: Request): void {
-  const { clock } = host
-  const { connection } = entry
-  let reason: { error: unknown } | undefined
-  let unblocking: Timer | undefined
-  let stopListening: (() => void) | undefined
-
-  const settle = (finish: () => void): void => {
-    deadline?.cancel()
-    unblocking?.cancel()
-    stopListening?.()
-    finish()
-  }
-  const failed = (error: unknown): void => {
-    if (!isUnblocked(error))
-      settle(() => (reason === undefined ? failOrRepeat(host, entry, request, error) : request.fail(error)))
-    else if (reason !== undefined) settle(() => request.fail(reason?.error))
-    // Meant for the command before this one on the same lease. Nothing was popped, so it may be sent again.
-    else if (host.isHeld(entry) && !connection.isClosed) connection.send(onWire())
-    else settle(() => request.fail(error))
-  }
-  const onWire = (): Request => {
-    const copy = new Request(request.args, request.hash, () => {}, failed)
-    copy.mapping = request.mapping
-    copy.transform = (reply, protocol) => settle(() => request.succeed(reply, protocol))
-    copy.blocksFor = request.blocksFor
-    return copy
-  }
-  const giveUp = (error: unknown): void => {
-    if (reason !== undefined) return
-    reason = { error }
-    unblocking = unblock(host, entry, error)
-    // Where nobody could be asked, the connection has ended at once, and with it this.
-    if (request.state === 'settled') unblocking.cancel()
-  }
-  const aborted = (): void => giveUp(request.signal?.reason)
-
-  request.disarm()
-  request.state = 'sent'
-  if (request.signal !== undefined) stopListening = onAbort(request.signal, aborted)
-  const deadline = Number.isFinite(request.deadline) ? expiry(clock, request, giveUp) : undefined
-  // Written together; until it is answered, silence is judged as after any other command.
-  if (clock.now() - connection.activeAt > PROOF_AFTER) connection.send(new Request(['PING'], NO_KEY, ignore, ignore))
-  connection.send(onWire())
-  // Granted by a listener of this very signal, it is told of no abort any more.
-  if (request.signal?.aborted) aborted()
+  new BlockingCall(host, entry, request).start()
 }
 
-function expiry(clock: Clock, { deadline, timeout, label: command }: Request, giveUp: (error: Error) => void): Timer {
-  return setDeadline(clock, deadline - clock.now(), () =>
-    giveUp(new CommandTimeoutError(timeout, { command, outcome: 'rejected' })),
-  )
+class BlockingCall {
+  readonly #host: BlockingHost
+  readonly #entry: Entry
+  readonly #request: Request
+  /** Present once it was given up. */
+  #reason: { readonly error: unknown } | undefined
+  #isLetGo = false
+  #unblocking: Timer | undefined
+  #deadline: Timer | undefined
+  #stopListening: (() => void) | undefined
+
+  constructor(host: BlockingHost, entry: Entry, request: Request) {
+    this.#host = host
+    this.#entry = entry
+    this.#request = request
+  }
+
+  start(): void {
+    const request = this.#request
+    const { signal, deadline } = request
+    const { connection } = this.#entry
+    const { clock } = this.#host
+    request.disarm()
+    request.state = 'sent'
+    if (signal !== undefined) this.#stopListening = onAbort(signal, () => this.#giveUp(signal.reason))
+    if (Number.isFinite(deadline)) this.#deadline = setDeadline(clock, deadline - clock.now(), () => this.#expire())
+    // Written together; until it is answered, silence is judged as after any other command.
+    if (clock.now() - connection.activeAt > PROOF_AFTER) connection.send(new Request(['PING'], NO_KEY, ignore, ignore))
+    this.#send()
+    // Granted by a listener of this very signal, it is told of no abort any more.
+    if (signal?.aborted) this.#giveUp(signal.reason)
+  }
+
+  #send(): void {
+    const { args, hash, mapping, blocksFor } = this.#request
+    const onWire = new Request(args, hash, ignore, this.#failed)
+    onWire.mapping = mapping
+    onWire.transform = this.#answered
+    onWire.blocksFor = blocksFor
+    this.#entry.connection.send(onWire)
+  }
+
+  readonly #answered = (reply: Reply, protocol: 2 | 3): void => {
+    this.#end()
+    this.#request.succeed(reply, protocol)
+  }
+
+  readonly #failed = (error: unknown): void => {
+    if (isUnblocked(error) && this.#reason !== undefined) {
+      this.#isLetGo = true
+      this.#prove(() => this.#fail(error))
+    } else if (isUnblocked(error) && this.#host.isHeld(this.#entry)) {
+      // Meant for the command before this one on the same lease. Nothing was popped, so it may be sent again.
+      this.#prove(() => this.#send())
+    } else if (isUnblocked(error) || this.#reason !== undefined) {
+      this.#end()
+      this.#request.fail(error)
+    } else {
+      this.#end()
+      failOrRepeat(this.#host, this.#entry, this.#request, error)
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#end()
+    this.#request.fail(this.#reason === undefined ? error : this.#reason.error)
+  }
+
+  #expire(): void {
+    const { timeout, label: command } = this.#request
+    this.#giveUp(new CommandTimeoutError(timeout, { command, outcome: 'rejected' }))
+  }
+
+  #giveUp(error: unknown): void {
+    if (this.#reason !== undefined) return
+    this.#reason = { error }
+    this.#unblocking = unblock(this.#host, this.#entry, error, () => this.#isLetGo)
+    // Where nobody could be asked, the connection has ended at once, and with it this.
+    if (this.#request.state === 'settled') this.#unblocking.cancel()
+  }
+
+  /**
+   * While clients are paused, servers let go of a command that they had not even begun, and run it all the same when
+   * the pause is over: one answer more than there are commands (redis/redis#14164). So the one that was let go is over
+   * when a PING has been answered in its place. A second answer is its own, and ends the connection.
+   */
+  #prove(inStep: () => void): void {
+    const { connection } = this.#entry
+    const { label, mapping } = this.#request
+    // A second answer goes to the first of those behind it, and the proof gets that of the last.
+    const isNext = connection.inFlight === 0
+    const distrust = (): void => connection.destroy('protocol-error', `the server answered ${label} twice`)
+    const lost = (): void => {
+      if (connection.error !== undefined) this.#failed(lossOf(label, 'ambiguous', connection.error))
+    }
+    if (connection.isClosed) {
+      lost()
+      return
+    }
+    const nonce = randomBytes(8).toString('hex')
+    const proof = new Request(['PING', nonce], NO_KEY, ignore, (error) => {
+      distrust()
+      if (!isNext || error instanceof ConnectionError) lost()
+      else this.#fail(error)
+    })
+    proof.mapping = mapping
+    proof.transform = (reply, protocol) => {
+      if (isText(reply, nonce)) {
+        inStep()
+        return
+      }
+      distrust()
+      if (!isNext) lost()
+      else if (reply === null) this.#fail(undefined)
+      else this.#answered(reply, protocol)
+    }
+    connection.send(proof)
+  }
+
+  #end(): void {
+    this.#deadline?.cancel()
+    this.#unblocking?.cancel()
+    this.#stopListening?.()
+  }
 }
 
 /** Asks until it is cancelled, which is when the blocking command has been answered or lost. */
-function unblock(host: BlockingHost, entry: Entry, cause: unknown): Timer {
+function unblock(host: BlockingHost, entry: Entry, cause: unknown, isLetGo: () => boolean): Timer {
   const { connection } = entry
   let over = false
   let again: Timer | undefined
@@ -103,7 +184,7 @@ function unblock(host: BlockingHost, entry: Entry, cause: unknown): Timer {
   })
   const attempt = (): void => {
     if (!host.canReach(entry)) {
-      connection.destroy('aborted', 'no other connection could tell the server to let go of a blocking command', cause)
+      if (!isLetGo()) connection.destroy('aborted', NOBODY_TO_ASK, cause)
       return
     }
     host.hold(entry)
@@ -136,4 +217,8 @@ function failOrRepeat(host: BlockingHost, entry: Entry, request: Request, error:
 
 function isUnblocked(error: unknown): boolean {
   return error instanceof ReplyError && error.kind === 'UNBLOCKED'
+}
+
+function isText(reply: Reply, text: string): boolean {
+  return (typeof reply === 'string' || reply instanceof Uint8Array) && reply.toString() === text
 }

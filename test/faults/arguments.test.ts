@@ -39,6 +39,15 @@ describe('the words after npm run faults', () => {
     assert.ok(second.kind === 'run' && Number.isInteger(second.seed))
   })
 
+  it('say how long a soak lasts', () => {
+    const [usual, short] = [
+      readArguments(['--tier', 'soak'], ROWS),
+      readArguments(['--tier=soak', '--minutes=3'], ROWS),
+    ]
+    assert.ok(usual.kind === 'run' && usual.minutes === 30)
+    assert.ok(short.kind === 'run' && short.minutes === 3)
+  })
+
   it('ask for help, JSON and the page', () => {
     assert.equal(readArguments(['--help'], ROWS).kind, 'help')
     const wanted = readArguments(['--json', '--write', '--tier', 'nightly'], ROWS)
@@ -52,6 +61,8 @@ describe('the words after npm run faults', () => {
     '--row B1': /row B1 is for --tier nightly/,
     '--row': /--row needs a value/,
     '--tier weekly': /no tier 'weekly'; there are commit, nightly, soak/,
+    '--tier soak --minutes 0': /--minutes takes a whole number from 1 to/,
+    '--minutes 3': /--minutes is for --tier soak/,
     '--seed x': /--seed takes a whole number/,
     '--json=1': /--json takes no value/,
     '--write': /--write needs --tier nightly and all rows/,

@@ -3,6 +3,7 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { type Row, TIERS, type Tier } from './row.js'
+import { SOAK_MINUTES } from './runner.js'
 
 export interface Chosen {
   readonly row: Row
@@ -17,6 +18,8 @@ export interface WantedRun {
   /** No row was named: all of the tier are chosen. */
   readonly whole: boolean
   readonly seed: number
+  /** How long a soak lasts. */
+  readonly minutes: number
   readonly write: boolean
   readonly json: boolean
 }
@@ -30,6 +33,7 @@ Hurts a real redis-server's connections in every way the matrix knows, and shows
   --tier commit|nightly|soak   how much of it: with every change (default), at full size, for hours
   --row A1,B5                  only these rows
   --seed N                     repeats what was left to chance; a random one by default
+  --minutes N                  how long a soak lasts; ${SOAK_MINUTES} by default, growth is judged from 10 on
   --write                      write docs/reliability.md; with --tier nightly and all rows
   --json                       print one JSON document
   --help                       show this
@@ -40,12 +44,18 @@ const OPTIONS = {
   tier: { type: 'string' },
   row: { type: 'string', multiple: true },
   seed: { type: 'string' },
+  minutes: { type: 'string' },
   write: { type: 'boolean' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
 
+const VALUED: readonly string[] = Object.entries(OPTIONS).flatMap(([name, { type }]) =>
+  type === 'string' ? [name] : [],
+)
 const HIGHEST_SEED = 2 ** 31
+/** What the time limit of a soak leaves room for. */
+const MOST_MINUTES = 500
 
 export function readArguments(words: readonly string[], rows: readonly Row[]): Wanted {
   const { values, positionals, tokens } = parseArgs({
@@ -61,12 +71,12 @@ export function readArguments(words: readonly string[], rows: readonly Row[]): W
   if (positionals[0] !== undefined) return wrong(`unexpected '${positionals[0]}'; rows are chosen with --row`)
   for (const token of tokens) {
     if (token.kind !== 'option') continue
-    const valued = token.name === 'tier' || token.name === 'row' || token.name === 'seed'
+    const valued = VALUED.includes(token.name)
     if (valued && !token.value) return wrong(`${token.rawName} needs a value`)
     if (!valued && token.value !== undefined) return wrong(`${token.rawName} takes no value`)
   }
   if (values.help === true) return { kind: 'help' }
-  const { tier: named = 'commit', seed } = values
+  const { tier: named = 'commit', seed, minutes = String(SOAK_MINUTES) } = values
   const tier = TIERS.find((each) => each === named)
   if (tier === undefined) return wrong(`no tier '${named}'; there are ${TIERS.join(', ')}`)
   const given = [values.row ?? []].flat().flatMap((ids) => String(ids).split(','))
@@ -74,6 +84,9 @@ export function readArguments(words: readonly string[], rows: readonly Row[]): W
   if (typeof chosen === 'string') return wrong(chosen)
   if (seed !== undefined && !(/^\d+$/.test(String(seed)) && Number(seed) < HIGHEST_SEED))
     return wrong(`--seed takes a whole number below ${HIGHEST_SEED}, not '${seed}'`)
+  if (!/^\d+$/.test(String(minutes)) || Number(minutes) < 1 || Number(minutes) > MOST_MINUTES)
+    return wrong(`--minutes takes a whole number from 1 to ${MOST_MINUTES}, not '${minutes}'`)
+  if (values.minutes !== undefined && tier !== 'soak') return wrong('--minutes is for --tier soak')
   const write = values.write === true
   if (write && (tier !== 'nightly' || given.length > 0))
     return wrong('--write needs --tier nightly and all rows: the page is written as a whole')
@@ -83,6 +96,7 @@ export function readArguments(words: readonly string[], rows: readonly Row[]): W
     chosen,
     whole: given.length === 0,
     seed: seed === undefined ? randomInt(HIGHEST_SEED) : Number(seed),
+    minutes: Number(minutes),
     write,
     json: values.json === true,
   }

@@ -21,6 +21,8 @@ export interface Context {
   readonly tier: Tier
   /** Everything that is left to chance comes from it. */
   readonly seed: number
+  /** How long a soak lasts. */
+  readonly minutes: number
   /** Picks a figure by tier; a soak takes the nightly one. */
   scale(commit: number, nightly: number): number
   /** What is being done, for whoever watches. */

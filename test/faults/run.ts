@@ -3,7 +3,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { Terminal } from '../../src/tools/terminal.js'
-import { type Chosen, HELP, readArguments, type WantedRun } from './arguments.js'
+import { HELP, readArguments, type WantedRun } from './arguments.js'
 import { type Contender, compare } from './comparison.js'
 import { pageOf } from './page.js'
 import { HOW_TO_GET_PEERS, installedPeers } from './peers.js'
@@ -43,7 +43,8 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-async function runMatrix({ chosen, seed, tier, json, write, whole }: WantedRun): Promise<number> {
+async function runMatrix(wanted: WantedRun): Promise<number> {
+  const { chosen, seed, tier, json, write, whole } = wanted
   if (write && installedPeers().length < PEERS) {
     terminal.complain(`npm run faults: --write needs the other clients; run \`${HOW_TO_GET_PEERS}\` first`)
     return EXIT.usage
@@ -55,7 +56,7 @@ async function runMatrix({ chosen, seed, tier, json, write, whole }: WantedRun):
     else terminal.result(`\n${summary(terminal.out, results, chosen.length)}`)
   }
   endOnSignal(show)
-  await runAll(chosen, seed, json, results)
+  await runAll(wanted, results)
   if (whole && tier === 'nightly') contenders.push(...(await sideBySide(seed, json)))
   show()
   const green = results.length === chosen.length && results.every(isGreen)
@@ -80,13 +81,13 @@ function writePage(results: readonly Result[], contenders: readonly Contender[],
   terminal.complain(`wrote ${PAGE}`)
 }
 
-async function runAll(chosen: readonly Chosen[], seed: number, json: boolean, results: Result[]): Promise<void> {
+async function runAll({ chosen, seed, minutes, json }: WantedRun, results: Result[]): Promise<void> {
   terminal.complain(`seed ${seed}`)
   if (!json) for (const line of heading(terminal.out)) terminal.result(line)
   for (const { row, size } of chosen) {
     const title = `${row.id} ${row.fault}`
     terminal.progress(title)
-    const result = await runRow({ row, size, seed, note: (line) => terminal.progress(title, line) })
+    const result = await runRow({ row, size, seed, minutes, note: (line) => terminal.progress(title, line) })
     results.push(result)
     if (!json) {
       const lines = [...resultLines(terminal.out, result), ...troubleLines(terminal.out, result)]

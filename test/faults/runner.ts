@@ -7,6 +7,8 @@ import { isClean, type Verdict } from './verdict.js'
 
 /** Milliseconds that a row may take. */
 const LIMITS: Readonly<Record<Tier, number>> = { commit: 30_000, nightly: 900_000, soak: 9 * 3_600_000 }
+/** How long a soak lasts by default. */
+export const SOAK_MINUTES = 30
 /** Lines of each proxy's log that a red row shows. */
 const TAIL = 20
 
@@ -30,6 +32,7 @@ export interface Order {
   readonly row: Row
   readonly size: Tier
   readonly seed: number
+  readonly minutes?: number
   note(line: string): void
   /** Milliseconds; by default what the size allows. */
   readonly limit?: number
@@ -39,12 +42,20 @@ export function isGreen({ outcome, problems }: Result): boolean {
   return outcome !== undefined && problems.length === 0 && isClean(outcome.verdict) && outcome.checks.every(passes)
 }
 
-export async function runRow({ row, size, seed, note, limit = LIMITS[size] }: Order): Promise<Result> {
+export async function runRow({
+  row,
+  size,
+  seed,
+  minutes = SOAK_MINUTES,
+  note,
+  limit = LIMITS[size],
+}: Order): Promise<Result> {
   const logs: (readonly string[])[] = []
   const problems: string[] = []
   const context: Context = {
     tier: size,
     seed,
+    minutes,
     scale: (commit, nightly) => (size === 'commit' ? commit : nightly),
     note,
     trace: (log) => logs.push(log),

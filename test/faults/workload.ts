@@ -42,13 +42,16 @@ const RUN = 8
 /** Beyond deadline and grace: nothing moves any more. */
 const PATIENCE = 500
 
+/** Where the server is; asked again at the end when it may have moved. */
+export type Whereabouts = number | (() => number)
+
 /** Begins at once. The witness goes to `port`, which is the server itself and never a proxy. */
-export function startWorkload(subject: Subject, port: number, plan: Plan): Workload {
+export function startWorkload(subject: Subject, port: Whereabouts, plan: Plan): Workload {
   const history = new History((error) => subject.outcomeOf(error))
   return { history, report: run(subject, port, plan, history) }
 }
 
-async function run(subject: Subject, port: number, plan: Plan, history: History): Promise<Report> {
+async function run(subject: Subject, port: Whereabouts, plan: Plan, history: History): Promise<Report> {
   const keys = new Keys(plan.prefix ?? 'w')
   await withWitness(port, (witness) => prepare(witness, keys))
   const end = { come: false }
@@ -69,8 +72,8 @@ async function run(subject: Subject, port: number, plan: Plan, history: History)
   return { operations: history.entries.length, history, state, ...check(history.entries, state, plan.deadline) }
 }
 
-async function withWitness<T>(port: number, use: (witness: Witness) => Promise<T>): Promise<T> {
-  await using witness = await Witness.connect(port)
+async function withWitness<T>(port: Whereabouts, use: (witness: Witness) => Promise<T>): Promise<T> {
+  await using witness = await Witness.connect(typeof port === 'number' ? port : port())
   return await use(witness)
 }
 

@@ -179,6 +179,30 @@ describe('blocking commands on a real server', { skip: liveSkip }, () => {
     await redis.close()
   })
 
+  for (const waiting of ['nothing', 'an element']) {
+    it(`leave no second answer behind when a paused server lets them go, with ${waiting} to pop`, async () => {
+      const redis = new Redis(server.url, { maxConnections: 2 })
+      await Promise.all([redis.ping(), redis.lease((lease) => lease.ping())])
+      if (waiting === 'an element') await witness.ask('RPUSH', 'jobs', 'element')
+      await witness.ask('CLIENT', 'PAUSE', '200', 'WRITE')
+      const stop = new AbortController()
+      const popped = redis.withAbortSignal(stop.signal).blPop('jobs', 0.1)
+      await until('it waits', async () => (await witness.clients()).some(({ cmd }) => cmd === 'blpop'))
+      stop.abort(new Error('enough'))
+      const result = await popped.catch((error: unknown) => error)
+      const next = await redis.lease()
+      await pause(250)
+      assert.equal(await next.echo('my own'), 'my own')
+      next.release()
+      if (waiting === 'nothing' || result instanceof Error) assert.match(String(result), /enough/)
+      // It was delivered, or it is still there.
+      const left = await witness.ask('LLEN', 'jobs')
+      assert.equal(left, waiting === 'an element' && result instanceof Error ? 1 : 0)
+      await settlesDown(redis, witness)
+      await redis.close()
+    })
+  }
+
   it('lose no entry of a stream when XREAD BLOCK is aborted 200 times', async (t) => {
     const redis = new Redis(server.url, { maxConnections: 4 })
     const random = seeded(5)

@@ -27,7 +27,7 @@ export class ProxyLink extends FaultVerbs {
     for (const socket of this.#sockets) {
       socket.on('error', () => {})
       socket.on('close', () => {
-        if (this.#sockets.every(({ destroyed }) => destroyed)) this.closed = true
+        if (this.gone) this.closed = true
       })
     }
     const owner: FlowOwner = { ...options, kill: (ending) => this.kill(ending) }
@@ -38,6 +38,11 @@ export class ProxyLink extends FaultVerbs {
         ]
       : []
     if (!server) client.on('end', () => client.end()).resume()
+  }
+
+  /** Both ends have let go. */
+  get gone(): boolean {
+    return this.#sockets.every(({ destroyed }) => destroyed)
   }
 
   flows(direction?: Direction): Flow[] {

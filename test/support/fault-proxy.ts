@@ -31,7 +31,8 @@ export class FaultProxy extends FaultVerbs implements AsyncDisposable {
   readonly seed: number
   readonly #options: { readonly buffer: number; readonly logPieces: boolean }
   readonly #settings: Record<Direction, FlowSettings> = { up: { ...CALM }, down: { ...CALM } }
-  readonly #links: ProxyLink[] = []
+  #links: ProxyLink[] = []
+  #total = 0
   #target: { host: string; port: number }
   #server: Server | undefined
   #port = 0
@@ -68,7 +69,7 @@ export class FaultProxy extends FaultVerbs implements AsyncDisposable {
 
   /** Links so far, closed ones included. */
   get total(): number {
-    return this.#links.length
+    return this.#total
   }
 
   flows(direction?: Direction): Flow[] {
@@ -147,8 +148,15 @@ export class FaultProxy extends FaultVerbs implements AsyncDisposable {
     for (const flow of this.flows(direction)) flow.set(change)
   }
 
+  /** In hours of faults there are too many to remember. */
+  #forgetGone(): void {
+    for (const link of this.#links) if (link.gone) link.destroy()
+    this.#links = this.#links.filter(({ gone }) => !gone)
+  }
+
   #link(client: Socket): void {
-    const id = this.#links.length + 1
+    const id = ++this.#total
+    this.#forgetGone()
     const server = this.#silent ? undefined : connect({ ...this.#target, allowHalfOpen: true, noDelay: true })
     const link = new ProxyLink(client, server, {
       id,

@@ -94,6 +94,15 @@ describe('RedisProcess', { skip: liveSkip }, () => {
     assert.equal(await server.cli('LLEN', 'list'), 21)
   })
 
+  it('keeps what it has over an end in good order', async () => {
+    await using server = await RedisProcess.start()
+    await server.cli('SET', 'key', 'value')
+    await server.shutDown()
+    await assert.rejects(server.cli('PING'), /ECONNREFUSED/)
+    await server.restart()
+    assert.equal(await server.cli('GET', 'key'), 'value')
+  })
+
   it('follows a master with a password from its start, leads when told to, and follows again', async () => {
     await using master = await RedisProcess.start({ password: 'secret' })
     await master.cli('SET', 'key', 'of the master')

@@ -1,0 +1,90 @@
+// What becomes of a blocking command that the server let go of and then answered once more, on a scripted server.
+
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { Redis } from '../../src/index.js'
+import { FakeServer } from '../support/fake-server.js'
+
+describe('a blocking command that was let go and is answered again', () => {
+  let server: FakeServer
+  let redis: Redis
+  beforeEach(async () => {
+    let letGo: () => void = () => {}
+    const released = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    server = await FakeServer.start()
+    redis = new Redis(server.url, { maxConnections: 2 })
+    server.expect('GET').always().reply('value')
+    // The two connections that it may have: one to block, one to ask for its release.
+    await redis.lease(() => redis.get('key'))
+    server.expect('BLPOP').wait(released).reply(new Error('UNBLOCKED client unblocked via CLIENT UNBLOCK'))
+    server.expect('CLIENT', 'UNBLOCK').always().do(letGo).reply(1)
+  })
+  afterEach(async () => {
+    redis.destroy()
+    await server.stop()
+  })
+
+  /** Gives up on a BLPOP once the server has it. */
+  async function abortedPop(use: (handle: Redis) => Promise<unknown>): Promise<unknown> {
+    const stop = new AbortController()
+    const popped = use(redis.withAbortSignal(stop.signal)).catch((error: unknown) => error)
+    await server.until('BLPOP')
+    stop.abort(new Error('enough'))
+    return popped
+  }
+
+  it('costs nothing more than a PING when the first answer was its last', async () => {
+    assert.match(String(await abortedPop((handle) => handle.blPop('jobs', 0))), /enough/)
+    assert.deepEqual(redis.pool.stats().counters.closed, {})
+    assert.equal(await redis.lease((lease) => lease.get('key')), 'value')
+    assert.equal(server.connections.length, 2)
+  })
+
+  it('gets its second answer, and nobody else does', async () => {
+    server.expect('PING').do((connection, args) => {
+      connection.reply(['jobs', 'element'])
+      connection.reply(args[1] ?? '')
+    })
+    assert.deepEqual(await abortedPop((handle) => handle.blPop('jobs', 0)), { key: 'jobs', element: 'element' })
+    assert.deepEqual(redis.pool.stats().counters.closed, { 'protocol-error': 1 })
+    assert.equal(await redis.lease((lease) => lease.get('key')), 'value')
+  })
+
+  for (const [what, answer] of [
+    ['an error', new Error('WRONGTYPE no list')],
+    ['nothing popped', null],
+  ] as const) {
+    it(`fails as it was given up when its second answer is ${what}`, async () => {
+      server.expect('PING').reply(answer, ([, nonce = '']) => nonce)
+      assert.match(String(await abortedPop((handle) => handle.blPop('jobs', 0))), /enough/)
+      assert.deepEqual(redis.pool.stats().counters.closed, { 'protocol-error': 1 })
+    })
+  }
+
+  it('is in doubt when its connection ends before that is known', async () => {
+    server.expect('PING').rst()
+    const error = await abortedPop((handle) => handle.blPop('jobs', 0))
+    assert.ok(error instanceof Error)
+    assert.equal(Reflect.get(error, 'outcome'), 'ambiguous')
+    assert.equal(Reflect.get(error, 'command'), 'BLPOP')
+  })
+
+  it('never passes for the answer of what its holder had sent behind it', async () => {
+    server.expect('HGET').do((connection) => {
+      connection.reply(['jobs', 'element'])
+      connection.reply('field')
+    })
+    const error = await abortedPop((handle) =>
+      handle.lease((lease) => {
+        const popped = lease.blPop('jobs', 0)
+        lease.sendCommand(['HGET', 'hash', 'field']).catch(() => {})
+        return popped
+      }),
+    )
+    assert.ok(error instanceof Error)
+    assert.equal(Reflect.get(error, 'outcome'), 'ambiguous')
+    assert.deepEqual(redis.pool.stats().counters.closed, { 'protocol-error': 1 })
+  })
+})
