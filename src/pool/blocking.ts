@@ -131,25 +131,25 @@ class BlockingCall {
   /**
    * While clients are paused, servers let go of a command that they had not even begun, and run it all the same when
    * the pause is over: one answer more than there are commands (redis/redis#14164). So the one that was let go is over
-   * when a PING has been answered in its place. A second answer is its own, and ends the connection.
+   * when a PING has been answered in its place. A second answer is its own, and ends the connection. What its holder
+   * had already sent behind it would get that answer, and a PING behind a MULTI would become a part of it.
    */
   #prove(inStep: () => void): void {
     const { connection } = this.#entry
     const { label, mapping } = this.#request
-    // A second answer goes to the first of those behind it, and the proof gets that of the last.
-    const isNext = connection.inFlight === 0
-    const distrust = (): void => connection.destroy('protocol-error', `the server answered ${label} twice`)
     const lost = (): void => {
       if (connection.error !== undefined) this.#failed(lossOf(label, 'ambiguous', connection.error))
     }
+    if (connection.inFlight > 0) connection.destroy('aborted', `what was sent behind ${label} might get its answer`)
     if (connection.isClosed) {
       lost()
       return
     }
+    const distrust = (): void => connection.destroy('protocol-error', `the server answered ${label} twice`)
     const nonce = randomBytes(8).toString('hex')
     const proof = new Request(['PING', nonce], NO_KEY, ignore, (error) => {
       distrust()
-      if (!isNext || error instanceof ConnectionError) lost()
+      if (error instanceof ConnectionError) lost()
       else this.#fail(error)
     })
     proof.mapping = mapping
@@ -159,8 +159,7 @@ class BlockingCall {
         return
       }
       distrust()
-      if (!isNext) lost()
-      else if (reply === null) this.#fail(undefined)
+      if (reply === null) this.#fail(undefined)
       else this.#answered(reply, protocol)
     }
     connection.send(proof)
