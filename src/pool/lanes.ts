@@ -1,10 +1,8 @@
 // Owns which shared connection a command takes, and that a key keeps its order when lanes come and go.
 // Knows nothing of waiting, leases or dialing.
 
+import { NO_KEY } from '../command/key-hash.js'
 import type { Entry, Roster } from './roster.js'
-
-/** A keyless command has no order to keep. */
-const NO_KEY = -1
 
 /** A key follows its own unanswered commands. */
 interface Pin {

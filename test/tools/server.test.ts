@@ -132,11 +132,11 @@ describe('the embedded server of the CLI', { skip: embeddedSkip }, () => {
     const entry = fileURLToPath(new URL('../../src/tools/embedded-server.js', import.meta.url))
     const child = spawn(process.execPath, [entry, String(port)], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
     // The holder is a server that answers, as another Redis would.
-    holder.on('connection', (socket) => socket.end('+PONG\r\n'))
+    holder.on('connection', (socket) => socket.resume().end('+PONG\r\n'))
     const [message] = await once(child, 'message')
     assert.equal(message.failed, 'port-taken')
     await once(child, 'exit')
-    holder.close()
+    await once(holder.close(), 'close')
   })
 })
 
