@@ -16,6 +16,7 @@ import { Recall } from '../../src/pool/recall.js'
 import { Roster } from '../../src/pool/roster.js'
 import { Session } from '../../src/pool/session.js'
 import { type Caller, type Waiter, Waiters } from '../../src/pool/waiters.js'
+import { withMistake } from '../support/mistake.js'
 import type { Law } from './laws.js'
 import { withoutStacks } from './many.js'
 import { describeFailure, type RunResult, simulate } from './simulation.js'
@@ -40,19 +41,14 @@ async function mustBite<T extends object, K extends keyof T>(
   name: K,
   mistake: (sound: T[K]) => T[K],
 ): Promise<void> {
-  const descriptor = Object.getOwnPropertyDescriptor(target, name)
-  assert.ok(descriptor !== undefined, `there is no ${String(name)} any more`)
-  target[name] = mistake(target[name])
-  try {
+  await withMistake(target, name, mistake, async () => {
     const { found, seeds } = await withoutStacks(hunt)
     test.diagnostic(`${seeds} seeds, step ${found.violation?.step}: ${found.violation?.law}`)
     assert.ok(
       laws.some((law) => law === found.violation?.law),
       describeFailure(found),
     )
-  } finally {
-    Object.defineProperty(target, name, descriptor)
-  }
+  })
 }
 
 describe('the simulation notices code that', () => {
@@ -234,19 +230,20 @@ describe('the simulation notices code that', () => {
 
 describe('a failed run', () => {
   it('fails in the same way when its seed is given again, and says how', async () => {
-    const { changed } = Lanes.prototype
-    Lanes.prototype.changed = () => {}
-    try {
-      const { found } = await withoutStacks(hunt)
-      const again = await withoutStacks(() => simulate(found.seed))
-      assert.deepEqual(again.violation, found.violation)
-      assert.equal(describeFailure(again), describeFailure(found))
-      assert.match(describeFailure(found), /^seed \d+, step \d+: order: commands with the same key take effect/)
-      assert.match(describeFailure(found), new RegExp(`npm run simulate:soak -- --seed ${found.seed}$`))
-      const short = await withoutStacks(() => simulate(found.seed, { steps: (found.violation?.step ?? 1) - 1 }))
-      assert.equal(short.violation, undefined, 'the step named is the first that fails')
-    } finally {
-      Lanes.prototype.changed = changed
-    }
+    await withMistake(
+      Lanes.prototype,
+      'changed',
+      () => () => {},
+      async () => {
+        const { found } = await withoutStacks(hunt)
+        const again = await withoutStacks(() => simulate(found.seed))
+        assert.deepEqual(again.violation, found.violation)
+        assert.equal(describeFailure(again), describeFailure(found))
+        assert.match(describeFailure(found), /^seed \d+, step \d+: order: commands with the same key take effect/)
+        assert.match(describeFailure(found), new RegExp(`npm run simulate:soak -- --seed ${found.seed}$`))
+        const short = await withoutStacks(() => simulate(found.seed, { steps: (found.violation?.step ?? 1) - 1 }))
+        assert.equal(short.violation, undefined, 'the step named is the first that fails')
+      },
+    )
   })
 })
