@@ -233,7 +233,8 @@ export class Dispatch {
 
   #canTake(entry: Entry): boolean {
     const { connection, place, doomed } = entry
-    const isOpen = place !== 'draining' && doomed === undefined && !connection.isClosed
+    // A late one neither: what waits is still told in time, and truly, that it was not sent.
+    const isOpen = place === 'shared' && doomed === undefined && !connection.isClosed
     return isOpen && !connection.saturated && connection.inFlight < this.#limits.pipelining
   }
 

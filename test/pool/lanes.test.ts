@@ -125,7 +125,7 @@ describe('a late lane', () => {
     world.assertBooks()
   })
 
-  it('keeps the keys that still wait for it', async () => {
+  it('keeps the keys that still wait for it, and sends nothing more of theirs before it answers', async () => {
     const { world, laneOf } = await twoLanes()
     const lane = await laneOf(even)
     lane.hold()
@@ -133,7 +133,10 @@ describe('a late lane', () => {
     await world.run(30)
     const next = world.send('APPEND', even, '2')
     await world.run(20)
-    assert.equal(next.state, 'pending')
+    const hurried = world.sendWith({ timeout: 10 }, 'APPEND', even, 'never')
+    await world.run(20)
+    assert.deepEqual([next.state, hurried.outcome], ['pending', 'not-sent'])
+    assert.deepEqual([world.stats.waiting.commands, world.stats.inFlight], [1, 1])
     lane.resume()
     await world.run(20)
     const get = world.send('GET', even)
