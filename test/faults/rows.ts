@@ -6,5 +6,6 @@ import { connections } from './rows/connections.js'
 import { leaks } from './rows/leaks.js'
 import { refusals } from './rows/refusals.js'
 import { secrets } from './rows/secrets.js'
+import { silence } from './rows/silence.js'
 
-export const ROWS: readonly Row[] = [...connections, ...refusals, ...bytes, ...leaks, ...secrets]
+export const ROWS: readonly Row[] = [...connections, ...silence, ...refusals, ...bytes, ...leaks, ...secrets]
