@@ -174,6 +174,20 @@ describe('a late lane', () => {
     assert.equal(world.stats.counters.closed.stalled, undefined)
   })
 
+  it('that ends for its silence is reset when the server does not let go either: nothing of it may come late', async () => {
+    const { world, laneOf } = await twoLanes({ socketTimeout: 200 })
+    const [silent, deaf] = [await laneOf(even), await laneOf(odd)]
+    silent.hold('replies')
+    deaf.hold()
+    world.send('TAG', even, 'lost')
+    world.send('TAG', odd, 'lost')
+    await world.run(210)
+    assert.equal(world.stats.counters.closed.stalled, 2)
+    silent.resume()
+    await world.run(250)
+    assert.deepEqual([silent.wasReset, deaf.wasReset], [false, true])
+  })
+
   it('that stays silent for socketTimeout ends, and says what became of its commands', async () => {
     const { world, laneOf } = await twoLanes({ socketTimeout: 200 })
     const lane = await laneOf(even)
