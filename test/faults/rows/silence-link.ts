@@ -4,7 +4,7 @@ import { Redis } from '../../../src/index.js'
 import { pause, until } from '../../live/support-live.js'
 import { FaultProxy } from '../../support/fault-proxy.js'
 import { HalfOpenServer, halfOpenSkip } from '../../support/half-open.js'
-import type { Entry } from '../history.js'
+import { type Entry, uniqueValue } from '../history.js'
 import { atMost, recovery } from '../recovery.js'
 import type { Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
@@ -17,8 +17,8 @@ const DOWN = 22_000
 const PING_INTERVAL = 500
 /** What is on its way when the link goes down arrives. */
 const ON_ITS_WAY = 50
-/** The kernels send again what was not acknowledged, with pauses that double; by then the last of it has come. */
-const LATE_BYTES = 30_000
+/** The kernels send again what was not acknowledged, after pauses that double: 25 s after the first time is the next. */
+const LATE_BYTES = 5_000
 
 /** A busy pool, and one whose connection nobody uses but its own pings. */
 export async function halfOpenLink(context: Context): Promise<Outcome> {
@@ -42,6 +42,7 @@ export async function halfOpenLink(context: Context): Promise<Outcome> {
       await pause(DOWN)
       const detection = stalls.detection(since, LANES)
       const idleDetection = idleStalls.detection(since, 1)
+      const applied = new Set(await appended(server))
       const up = performance.now()
       await server.up()
       const recovered = await recovery(subject, GIVEN_UP)
@@ -49,13 +50,26 @@ export async function halfOpenLink(context: Context): Promise<Outcome> {
       return {
         faults: 1,
         recovery: [recovered],
-        checks: () => [
+        checks: ({ state }) => [
           detectionCheck(context, [detection]),
           atMost(context, 'an idle one', idleDetection, PING_INTERVAL + socketTimeout + SLACK),
           { what: 'calls whose reply was lost', value: history.failed.ambiguous, is: 'at least', limit: LANES },
           {
             what: 'replies delivered while the link was down, or too late',
             value: history.entries.filter((entry) => isImpossible(entry, since + ON_ITS_WAY, up)).length,
+            is: 'exactly',
+            limit: 0,
+          },
+          {
+            what: 'writes that took effect when they were given up long since',
+            value: history.entries.filter(
+              (entry) =>
+                entry.state === 'ambiguous' &&
+                entry.settledAt < up &&
+                entry.kind === 'push' &&
+                !applied.has(uniqueValue(entry)) &&
+                state.lists.get(entry.key)?.includes(uniqueValue(entry)),
+            ).length,
             is: 'exactly',
             limit: 0,
           },
@@ -72,4 +86,11 @@ export async function halfOpenLink(context: Context): Promise<Outcome> {
 /** Nothing came while the link was down; and what was called before comes too late for whoever had given up by then. */
 function isImpossible({ state, calledAt, settledAt }: Entry, down: number, up: number): boolean {
   return state === 'ok' && settledAt > down && (settledAt < up || calledAt < up - commandTimeout)
+}
+
+/** Elements of all lists of the workload. */
+async function appended(server: HalfOpenServer): Promise<readonly string[]> {
+  const keys = await server.cli('KEYS', 'w:list:*')
+  const lists = await Promise.all([keys].flat().map((key) => server.cli('LRANGE', String(key), '0', '-1')))
+  return lists.flat().map(String)
 }
