@@ -97,6 +97,21 @@ describe('lanes', () => {
     await world.run(5)
     assert.equal(held.state, 'answered')
   })
+
+  it('take no more of a burst than the socket may hold back, though it is all called at once', async () => {
+    const world = new World({ lanes: 1, maxConnections: 1 })
+    await world.warm()
+    const [lane] = world.server.open
+    lane!.pending = 2 ** 20
+    const calls = Array.from({ length: 200 }, (_, index) => world.send('SET', `k${index}`, 'v'.repeat(8_192)))
+    assert.ok(world.stats.inFlight <= 33, `${world.stats.inFlight} values of 8 KiB were encoded`)
+    assert.equal(world.stats.inFlight + world.stats.waiting.commands, calls.length)
+    lane!.drain()
+    await world.run(20)
+    lane!.drain()
+    await world.run(20)
+    assert.ok(calls.every(({ state }) => state === 'answered'))
+  })
 })
 
 describe('a late lane', () => {
