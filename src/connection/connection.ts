@@ -33,7 +33,7 @@ import type { Dialer, Transport, TransportEvents } from './transport.js'
  */
 const EAGER = 8
 
-/** A socket that holds back more than this takes no new commands until it has drained. */
+/** A socket that holds back more than this takes no new commands until it has drained; a burst is asked at every so much. */
 const HIGH_WATER = 256 * 1024
 
 export class Connection implements ReplyHandler, TransportEvents {
@@ -128,8 +128,9 @@ export class Connection implements ReplyHandler, TransportEvents {
       if (first.next !== undefined) this.destroy('aborted', 'a command could not be encoded', error)
       return
     }
-    if (this.#flushScheduled) return
-    if (this.#slots.inFlight <= EAGER && this.#transport.pending === 0) {
+    const isMuch = this.#encoder.pending > HIGH_WATER
+    if (this.#flushScheduled && !isMuch) return
+    if (isMuch || (this.#slots.inFlight <= EAGER && this.#transport.pending === 0)) {
       this.flush()
       return
     }

@@ -36,8 +36,17 @@ export class Parting {
       this.end()
       return
     }
-    this.#linger = this.#clock.setTimeout(() => this.end(), LINGER, true)
+    this.#linger = this.#clock.setTimeout(() => this.#giveUp(), LINGER, true)
     this.#transport.end()
+  }
+
+  /**
+   * Of a connection that fell silent the kernel goes on sending what was not acknowledged, for minutes: once the network
+   * is back, a write that was given up long since would take effect after newer ones.
+   */
+  #giveUp(): void {
+    this.#transport.reset()
+    this.end()
   }
 
   /** The server has let go, or is not waited for any longer. */

@@ -26,6 +26,8 @@ export interface Transport {
   end(): void
   /** Ends now; `closed` is not called afterwards. */
   destroy(): void
+  /** As `destroy`, and what the kernel holds is not sent any more, where that can be had: on plain TCP. */
+  reset(): void
 }
 
 /** Starts a dial and returns at once; the outcome comes through the events. */
@@ -86,6 +88,7 @@ function refused(events: TransportEvents, cause: unknown): Transport {
     uncork: nothing,
     end: nothing,
     destroy: () => clearImmediate(report),
+    reset: () => clearImmediate(report),
   }
 }
 
@@ -94,6 +97,7 @@ const PIECE = 256 * 1024
 
 class SocketTransport implements Transport {
   readonly #socket: Socket
+  readonly #canReset: boolean
   /** What waits for the piece before it. */
   readonly #pieces = new Ring<Buffer>()
   #waitingBytes = 0
@@ -105,6 +109,8 @@ class SocketTransport implements Transport {
 
   constructor(target: DialTarget, events: TransportEvents) {
     this.#events = events
+    // Node resets no other sockets: https://nodejs.org/api/net.html#socketresetanddestroy
+    this.#canReset = target.tls === undefined && target.path === undefined
     this.#socket = openSocket(target, (chunk, length) => events.received(chunk, length))
     this.#socket.once(target.tls === undefined ? 'connect' : 'secureConnect', () => events.opened())
     this.#socket.on('drain', () => {
@@ -157,6 +163,12 @@ class SocketTransport implements Transport {
     this.#socket.on('error', () => {})
     this.#socket.destroy()
     this.#forgetPieces()
+  }
+
+  reset(): void {
+    // By itself it waits until everything has been written, which may be never.
+    if (this.#canReset && !this.#socket.destroyed) this.#socket.resetAndDestroy()
+    this.destroy()
   }
 
   /** What the socket cannot take at once is copied: it may be a caller's Buffer, which the caller may detach. */

@@ -97,6 +97,21 @@ describe('lanes', () => {
     await world.run(5)
     assert.equal(held.state, 'answered')
   })
+
+  it('take no more of a burst than the socket may hold back, though it is all called at once', async () => {
+    const world = new World({ lanes: 1, maxConnections: 1 })
+    await world.warm()
+    const [lane] = world.server.open
+    lane!.pending = 2 ** 20
+    const calls = Array.from({ length: 200 }, (_, index) => world.send('SET', `k${index}`, 'v'.repeat(8_192)))
+    assert.ok(world.stats.inFlight <= 33, `${world.stats.inFlight} values of 8 KiB were encoded`)
+    assert.equal(world.stats.inFlight + world.stats.waiting.commands, calls.length)
+    lane!.drain()
+    await world.run(20)
+    lane!.drain()
+    await world.run(20)
+    assert.ok(calls.every(({ state }) => state === 'answered'))
+  })
 })
 
 describe('a late lane', () => {
@@ -175,6 +190,20 @@ describe('a late lane', () => {
     await world.clock.stall(5_000)
     assert.equal(world.stats.connections.late, 0)
     assert.equal(world.stats.counters.closed.stalled, undefined)
+  })
+
+  it('that ends for its silence is reset when the server does not let go either: nothing of it may come late', async () => {
+    const { world, laneOf } = await twoLanes({ socketTimeout: 200 })
+    const [silent, deaf] = [await laneOf(even), await laneOf(odd)]
+    silent.hold('replies')
+    deaf.hold()
+    world.send('TAG', even, 'lost')
+    world.send('TAG', odd, 'lost')
+    await world.run(210)
+    assert.equal(world.stats.counters.closed.stalled, 2)
+    silent.resume()
+    await world.run(250)
+    assert.deepEqual([silent.wasReset, deaf.wasReset], [false, true])
   })
 
   it('that stays silent for socketTimeout ends, and says what became of its commands', async () => {

@@ -26,6 +26,8 @@ export class ModelConnection implements Transport {
   /** Commands that the client handed over whole, and answers that it was given whole. */
   written = 0
   delivered = 0
+  /** Ended by the client in a way that makes its kernel forget what it holds. */
+  wasReset = false
   /** When a command last came in. */
   heardAt: number
   readonly #server: ModelServer
@@ -180,6 +182,11 @@ export class ModelConnection implements Transport {
       if (this.#waiting !== undefined) this.#stopWaiting()
       this.#work()
     })
+  }
+
+  reset(): void {
+    this.wasReset = true
+    this.destroy()
   }
 
   destroy(): void {

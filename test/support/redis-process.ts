@@ -168,9 +168,10 @@ export class RedisProcess implements AsyncDisposable {
   async kill(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const child = this.#child
     if (child?.pid === undefined) return
-    const ended = new Promise((resolve) => child.once('exit', resolve))
+    const isEnd = signal === 'SIGKILL' || signal === 'SIGTERM'
+    const ended = isEnd && new Promise((resolve) => child.once('exit', resolve))
     kill(child.pid, signal)
-    if (signal === 'SIGKILL' || signal === 'SIGTERM') await ended
+    await ended
   }
 
   /** Ends it in good order, with its data on disk: after a `restart` they are there. */

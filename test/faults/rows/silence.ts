@@ -1,9 +1,45 @@
-// Rows B: connections are silent, slow or late. Says what they are; how they run is in the files beside it.
+// Rows B: the server or the network falls silent, or is slow. Says what they are; how they run is in the files beside it.
 
 import type { Row } from '../row.js'
+import { blackHoles, oneWayHoles } from './silence-holes.js'
 import { LATE, lateReplies } from './silence-late.js'
+import { halfOpenLink } from './silence-link.js'
+import { pausedServer } from './silence-paused.js'
+import { stoppedServer } from './silence-stopped.js'
 
 export const silence: readonly Row[] = [
+  {
+    id: 'B1',
+    fault: 'Nothing passes any more, and nobody is told',
+    injection: 'the proxy holds all bytes, of one busy connection and then of all, and cuts or releases them later',
+    expected: 'silent connections are given up by socketTimeout; the others go on meanwhile',
+    tiers: ['commit', 'nightly'],
+    run: blackHoles,
+  },
+  {
+    id: 'B2',
+    fault: 'The link to the server is down, and up again',
+    injection: 'the network namespace of the server loses its link for 22 s, as when a cable is pulled',
+    expected: 'busy connections and idle ones are given up; what comes late is delivered to nobody',
+    tiers: ['nightly'],
+    run: halfOpenLink,
+  },
+  {
+    id: 'B3',
+    fault: 'Nothing passes in one direction',
+    injection: 'the proxy holds the bytes to the server, then those to the client',
+    expected: 'as with both',
+    tiers: ['commit', 'nightly'],
+    run: oneWayHoles,
+  },
+  {
+    id: 'B4',
+    fault: 'The server is stopped, and goes on later',
+    injection: 'SIGSTOP, and SIGCONT',
+    expected: 'its connections are given up by socketTimeout, new ones by connectTimeout, and never are there too many',
+    tiers: ['commit', 'nightly'],
+    run: stoppedServer,
+  },
   {
     id: 'B5',
     fault: 'Replies come when nobody waits for them any more',
@@ -11,5 +47,13 @@ export const silence: readonly Row[] = [
     expected: 'they are read and dropped, who waits behind them gets their own, and late lanes take nothing new',
     tiers: ['commit', 'nightly'],
     run: lateReplies,
+  },
+  {
+    id: 'B9',
+    fault: 'The server keeps commands back for a moment',
+    injection: 'CLIENT PAUSE of all commands, then of writes, for less than socketTimeout',
+    expected: 'calls wait as long as they may; no connection ends',
+    tiers: ['commit', 'nightly'],
+    run: pausedServer,
   },
 ]
