@@ -1,5 +1,6 @@
 // Owns the course of most rows: the common workload runs until the trouble is over, and both are judged together.
 
+import { uniqueValue } from './history.js'
 import type { Check, Context, Outcome } from './row.js'
 import type { Subject } from './subject.js'
 import { type Plan, type Report, startWorkload, type Workload } from './workload.js'
@@ -41,6 +42,13 @@ export async function inTrouble(
 /** Milliseconds from a call to its end, at most. */
 export function longestCall({ history }: Report): number {
   return history.entries.reduce((most, { calledAt, settledAt }) => Math.max(most, settledAt - calledAt), 0)
+}
+
+/** Writes of which nobody was told that they had taken effect. */
+export function appliedInDoubt({ history, state }: Report): number {
+  const lists = [...state.lists.values(), ...[...state.units.values()].map(({ list }) => list)]
+  const there = new Set(lists.flat())
+  return history.entries.filter((entry) => entry.state === 'ambiguous' && there.has(uniqueValue(entry))).length
 }
 
 export function planOf({ seed, scale }: Context, deadline: number): Omit<Plan, 'busy'> {

@@ -1,42 +1,15 @@
 // Row A3: a connection ends inside a reply, at each of its bytes. The server is a scripted one, so that replies of every
 // kind are there.
 
-import { inspect, isDeepStrictEqual } from 'node:util'
+import { inspect } from 'node:util'
 import { ConnectionError, Redis, ReplyError } from '../../../src/index.js'
 import { type FakeConnection, FakeServer } from '../../support/fake-server.js'
 import { resetAfterBytes } from '../../support/reset.js'
-import { FIXTURES } from '../../support/resp-fixtures.js'
 import type { Context, Outcome } from '../row.js'
 import { CLEAN, type Verdict } from '../verdict.js'
+import { type End, endOf, isSame, type ReplyKind, replyKinds } from './reply-kinds.js'
 import { SETTINGS } from './settings.js'
 
-const KINDS = [
-  'the simple string OK',
-  'an error with a code',
-  'a negative integer',
-  'a null bulk string',
-  'an empty bulk string',
-  'a bulk string that holds CRLF',
-  'a bulk string with characters of 1 to 4 bytes',
-  'a null array',
-  'an empty array',
-  'an array with several branches',
-  'a null',
-  'true',
-  'a double',
-  'a negative big number',
-  'a verbatim string',
-  'a bulk error',
-  'a set',
-  'a map',
-  'a reply after an attribute',
-  'a push with a number and a simple string',
-] as const
-
-/** Stands behind a push, which answers nothing. */
-const ANSWER = '+PONG\r\n'
-/** What RESP2 has as well. */
-const OLD = /^[-+:$*]/
 /** Connections at once. */
 const WORKERS = 16
 const ENDINGS = ['fin', 'rst'] as const
@@ -46,17 +19,10 @@ const DEADLINE = 5_000
 const EXAMPLES = 12
 
 /** A reply, and how much of it comes. */
-interface Cut {
-  readonly kind: string
-  readonly protocol: 2 | 3
-  readonly bytes: Buffer
+interface Cut extends ReplyKind {
   readonly length: number
   readonly ending: (typeof ENDINGS)[number]
-  /** What a call that gets all of it ends with. */
-  readonly whole: End
 }
-
-type End = { readonly value: unknown } | { readonly error: unknown }
 
 export async function cutReplies(context: Context): Promise<Outcome> {
   const cuts = cutsOf(context)
@@ -90,17 +56,7 @@ export async function cutReplies(context: Context): Promise<Outcome> {
 /** By default each byte with one of the endings; at full size with both. */
 function cutsOf({ seed, scale }: Context): readonly Cut[] {
   const each = scale(1, ENDINGS.length)
-  const kinds = KINDS.flatMap((kind) => {
-    const fixture = FIXTURES.find(({ name }) => name === kind)
-    const event = fixture?.expected[0]
-    if (fixture === undefined || event === undefined) throw new Error(`there is no '${kind}'`)
-    const bytes = event.kind === 'push' ? Buffer.concat([fixture.bytes, Buffer.from(ANSWER)]) : fixture.bytes
-    const answer: End = event.kind === 'reply' ? { value: event.value } : { value: 'PONG' }
-    const whole: End = event.kind === 'error' ? { error: event.error } : answer
-    const protocols = OLD.test(bytes.toString('latin1', 0, 1)) ? ([2, 3] as const) : ([3] as const)
-    return protocols.map((protocol) => ({ kind, protocol, bytes, whole }))
-  })
-  return kinds.flatMap((kind) =>
+  return replyKinds().flatMap((kind) =>
     Array.from({ length: kind.bytes.length * each }, (_, index) => ({
       ...kind,
       length: Math.floor(index / each) + 1,
@@ -163,13 +119,6 @@ async function work(url: string, protocol: 2 | 3, queue: Iterable<[number, Cut]>
   }
 }
 
-function endOf(call: Promise<unknown>): Promise<End> {
-  return call.then(
-    (value) => ({ value }),
-    (error: unknown) => ({ error }),
-  )
-}
-
 class Findings {
   operations = 0
   /** Replies that came in full, and whose caller was told something else. */
@@ -199,9 +148,4 @@ class Findings {
     const where = `${kind} in RESP${protocol}, ${ending} behind ${length} of ${bytes.length} bytes`
     if (this.examples.length < EXAMPLES) this.examples.push(`${what}: ${where}: ${inspect(end)}`)
   }
-}
-
-function isSame(expected: End, end: End): boolean {
-  if ('value' in expected || 'value' in end) return isDeepStrictEqual(expected, end)
-  return String(expected.error) === String(end.error)
 }

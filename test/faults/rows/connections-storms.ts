@@ -4,12 +4,11 @@ import type { ProxyLink } from '../../support/fault-link.js'
 import { FaultProxy } from '../../support/fault-proxy.js'
 import { pick, seeded } from '../../support/random.js'
 import { RedisProcess } from '../../support/redis-process.js'
-import { uniqueValue } from '../history.js'
 import { recoveryCheck } from '../recovery.js'
 import type { Check, Context, Outcome } from '../row.js'
 import { dropReply, ended, type Strike, storm } from '../storm.js'
 import { respool } from '../subject.js'
-import { inTrouble, planOf } from '../trouble.js'
+import { appliedInDoubt, inTrouble, planOf } from '../trouble.js'
 import type { Report } from '../workload.js'
 import { SETTINGS } from './settings.js'
 
@@ -70,11 +69,4 @@ async function underStorm(
     ]
     return { faults: recoveries.length, recovery: recoveries, checks }
   })
-}
-
-/** Writes of which nobody was told that they had taken effect. */
-function appliedInDoubt({ history, state }: Report): number {
-  const lists = [...state.lists.values(), ...[...state.units.values()].map(({ list }) => list)]
-  const there = new Set(lists.flat())
-  return history.entries.filter((entry) => entry.state === 'ambiguous' && there.has(uniqueValue(entry))).length
 }

@@ -5,6 +5,7 @@ import type { Row } from '../row.js'
 import { lostBlockingCommands } from './connections-blocking.js'
 import { unfetchedReplies } from './connections-buffers.js'
 import { cutHandshakes } from './connections-handshake.js'
+import { idleCloses } from './connections-idle.js'
 import { cutReplies } from './connections-replies.js'
 import { clientKills, crashes, ROUND, shutdown } from './connections-server.js'
 import { EVERY, lostReplies, orderlyEnds, resets } from './connections-storms.js'
@@ -66,6 +67,15 @@ export const connections: readonly Row[] = [
     expected: 'every call and every wait ends by its deadline, and says why',
     tiers: ['commit', 'nightly'],
     run: shutdown,
+  },
+  {
+    id: 'A8',
+    fault: 'The server closes idle connections',
+    injection:
+      'its timeout is one second; pools that ping, that may read the setting, or neither are busy and idle by turns',
+    expected: 'no caller is told',
+    tiers: ['nightly'],
+    run: idleCloses,
   },
   {
     id: 'A9',

@@ -1,6 +1,9 @@
 // Rows B: the server or the network falls silent, or is slow. Says what they are; how they run is in the files beside it.
 
 import type { Row } from '../row.js'
+import { abortStorm } from './silence-aborts.js'
+import { BLOCK, blockedLoops } from './silence-blocked.js'
+import { drip } from './silence-drip.js'
 import { blackHoles, oneWayHoles } from './silence-holes.js'
 import { LATE, lateReplies } from './silence-late.js'
 import { halfOpenLink } from './silence-link.js'
@@ -49,11 +52,36 @@ export const silence: readonly Row[] = [
     run: lateReplies,
   },
   {
+    id: 'B6',
+    fault: 'Callers give up at any moment',
+    injection:
+      'AbortSignals of commands, transactions, leases and blocking commands, before, while and after they are sent',
+    expected: 'each settles once, its slot stays until its reply has come, and no signal keeps a listener',
+    tiers: ['commit', 'nightly'],
+    run: abortStorm,
+  },
+  {
+    id: 'B7',
+    fault: 'The line passes one byte at a time',
+    injection: 'the proxy passes single bytes, both ways, of commands and 20 kinds of replies',
+    expected: 'it all works',
+    tiers: ['commit', 'nightly'],
+    run: drip,
+  },
+  {
     id: 'B9',
     fault: 'The server keeps commands back for a moment',
     injection: 'CLIENT PAUSE of all commands, then of writes, for less than socketTimeout',
     expected: 'calls wait as long as they may; no connection ends',
     tiers: ['commit', 'nightly'],
     run: pausedServer,
+  },
+  {
+    id: 'B10',
+    fault: 'The server, or this very process, does something else for a while',
+    injection: `a script of ${BLOCK} ms, and a loop of ${BLOCK} ms that outlasts every deadline`,
+    expected: 'a reply that has arrived is delivered, whatever the clock says by then',
+    tiers: ['commit', 'nightly'],
+    run: blockedLoops,
   },
 ]
