@@ -67,10 +67,10 @@ export class Keeper {
       () => {
         // A pause of this process ends before the poll: afterwards every reply that came meanwhile has been read.
         this.loopDelay = Math.max(this.loopDelay / 2, this.#clock.now() - due)
-        this.#clock.afterPoll(() => {
+        this.#clock.afterPoll((asked) => {
           if (this.#watch === undefined) return
           this.#watch = undefined
-          this.#judge()
+          this.#judge(asked)
         })
       },
       WATCH_INTERVAL,
@@ -90,9 +90,9 @@ export class Keeper {
     this.#sweep = setDeadline(
       this.#clock,
       period,
-      () => {
+      (now) => {
         this.#sweep = undefined
-        this.#tidy()
+        this.#tidy(now)
         if (this.#roster.total > 0) this.start()
       },
       true,
@@ -106,8 +106,7 @@ export class Keeper {
     this.#sweep = undefined
   }
 
-  #judge(): void {
-    const now = this.#clock.now()
+  #judge(now: number): void {
     const late: Entry[] = []
     let owed = 0
     for (const entry of this.#roster.all()) {
@@ -124,8 +123,7 @@ export class Keeper {
     if (owed > 0 && this.#roster.total > 0) this.watch()
   }
 
-  #tidy(): void {
-    const now = this.#clock.now()
+  #tidy(now: number): void {
     const { idleTimeout, leakThreshold } = this.#settings
     if (idleTimeout > 0 && now - this.#overlapAt > idleTimeout) this.#host.narrow()
     for (const entry of this.#roster.all()) {
