@@ -198,7 +198,6 @@ describe('a transaction that was refused', () => {
       controller.abort(new Error('enough'))
       await assert.rejects(refused, /enough/)
       await server.listen()
-      await redis.connect()
       assert.equal(await redis.echo('behind it'), 'behind it')
       assert.equal(server.received.filter(([name]) => name === 'MULTI').length, 1)
     } finally {
