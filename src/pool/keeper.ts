@@ -86,10 +86,11 @@ export class Keeper {
     const serverTimeout = this.#serverTimeout ?? Number.POSITIVE_INFINITY
     const known = [idleTimeout, pingInterval, maxLifetime, leakThreshold, serverTimeout]
     const periods = known.filter((period) => period > 0)
-    const period = Math.min(SWEEP_LONGEST, Math.max(SWEEP_SHORTEST, Math.min(...periods) / 4))
+    // No lease that is taken meanwhile can be due before the next look, which comes after a quarter of that time.
+    const next = Math.min(Math.min(...periods) / 4, this.#untilLeak())
     this.#sweep = setDeadline(
       this.#clock,
-      period,
+      Math.min(SWEEP_LONGEST, Math.max(SWEEP_SHORTEST, next)),
       () => {
         this.#sweep = undefined
         this.#tidy()
@@ -126,7 +127,7 @@ export class Keeper {
 
   #tidy(): void {
     const now = this.#clock.now()
-    const { idleTimeout, leakThreshold } = this.#settings
+    const { idleTimeout } = this.#settings
     if (idleTimeout > 0 && now - this.#overlapAt > idleTimeout) this.#host.narrow()
     for (const entry of this.#roster.all()) {
       if (entry.place === 'connecting' || entry.place === 'closing') continue
@@ -135,7 +136,7 @@ export class Keeper {
       if (now >= entry.expiresAt && entry.doomed === undefined) this.#host.doom(entry, 'lifetime')
       else if (this.#isUnused(entry, now)) this.#host.doom(entry, 'idle')
       else this.#ping(entry, now)
-      if (leakThreshold > 0) this.#reportLeak(entry, now)
+      this.#reportLeak(entry, now)
     }
     this.#askTimeout()
     this.#host.serve()
@@ -175,10 +176,22 @@ export class Keeper {
 
   #reportLeak(entry: Entry, now: number): void {
     const holder = entry.holder
-    if (holder === undefined || holder.reported || holder.kind !== 'lease') return
-    if (now - holder.since < this.#settings.leakThreshold) return
+    if (holder === undefined || now < this.#leaksAt(holder)) return
     holder.reported = true
     this.#host.leaked(holder)
+  }
+
+  /** When a hold is to be called a leak; Infinity for never. */
+  #leaksAt({ kind, since, reported }: Holder): number {
+    const { leakThreshold } = this.#settings
+    return leakThreshold === 0 || kind !== 'lease' || reported ? Number.POSITIVE_INFINITY : since + leakThreshold
+  }
+
+  /** Milliseconds to the moment at which the first lease is to be called a leak. */
+  #untilLeak(): number {
+    const holders = this.#roster.at('leased').flatMap(({ holder }) => holder ?? [])
+    const first = Math.min(...holders.map((holder) => this.#leaksAt(holder)))
+    return first - this.#clock.now()
   }
 }
 
