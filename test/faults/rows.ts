@@ -4,8 +4,9 @@ import type { Row } from './row.js'
 import { bytes } from './rows/bytes.js'
 import { connections } from './rows/connections.js'
 import { leaks } from './rows/leaks.js'
+import { pool } from './rows/pool.js'
 import { refusals } from './rows/refusals.js'
 import { secrets } from './rows/secrets.js'
 import { silence } from './rows/silence.js'
 
-export const ROWS: readonly Row[] = [...connections, ...silence, ...refusals, ...bytes, ...leaks, ...secrets]
+export const ROWS: readonly Row[] = [...connections, ...silence, ...refusals, ...bytes, ...pool, ...leaks, ...secrets]

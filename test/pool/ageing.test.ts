@@ -145,6 +145,20 @@ describe('a lease held for too long', () => {
     loan.release()
   })
 
+  it('is reported at the threshold, however long that is', async () => {
+    for (const leakThreshold of [100, 1_000, 60_000]) {
+      const world = new World({ leakThreshold, maxConnections: 4 })
+      await world.leased()
+      await world.run(leakThreshold / 3)
+      await world.leased()
+      await world.run((leakThreshold * 2) / 3 + 10)
+      assert.equal(world.leaks.length, 1, `the first of ${leakThreshold} ms`)
+      await world.run(leakThreshold / 3)
+      assert.equal(world.leaks.length, 2, `the second of ${leakThreshold} ms`)
+      for (const { heldFor } of world.leaks) assert.ok(heldFor >= leakThreshold && heldFor <= leakThreshold + 11)
+    }
+  })
+
   it('carries no stack unless leaks are tracked', async () => {
     const world = new World()
     await world.leased()
