@@ -41,3 +41,9 @@ export function atMost(what: string, value: number, limit: number, unit?: string
 export function atLeast(what: string, value: number, limit: number): Check {
   return { what, value, is: 'at least', limit }
 }
+
+/** More calls have succeeded than at the moment of asking. */
+export function succeedsAgain(history: { readonly succeeded: number }): () => boolean {
+  const enough = history.succeeded + 100
+  return () => history.succeeded >= enough
+}

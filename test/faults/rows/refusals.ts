@@ -2,6 +2,7 @@
 
 import type { Row } from '../row.js'
 import { busyServer, fullServer, loadingServer } from './refusals-state.js'
+import { refusedWrites } from './refusals-writes.js'
 
 export const refusals: readonly Row[] = [
   {
@@ -27,5 +28,13 @@ export const refusals: readonly Row[] = [
     expected: 'callers are told BUSY; no connection ends',
     tiers: ['commit', 'nightly'],
     run: busyServer,
+  },
+  {
+    id: 'C4',
+    fault: 'The server takes no writes',
+    injection: 'maxmemory is exceeded, a save has failed, or a replica is missing that min-replicas-to-write asks for',
+    expected: 'writes are rejected and their callers told; reads go on, also those of new clients; no connection ends',
+    tiers: ['commit', 'nightly'],
+    run: refusedWrites,
   },
 ]
