@@ -11,6 +11,7 @@ import {
   atLeast,
   atMost,
   endedConnections,
+  errorCount,
   exactly,
   failedCalls,
   failedDials,
@@ -126,7 +127,7 @@ export async function loadingServer(context: Context): Promise<Outcome> {
     }
     busy = false
     const { history, verdict, examples } = await workload.report
-    const answered = await errorsOf(witness, 'LOADING')
+    const answered = await errorCount(server, 'LOADING')
     return {
       operations: history.entries.length,
       faults: rounds,
@@ -190,10 +191,4 @@ export async function busyServer(context: Context): Promise<Outcome> {
   } finally {
     await subject.close()
   }
-}
-
-/** How often the server has answered with an error of this kind. */
-async function errorsOf(witness: Witness, kind: string): Promise<number> {
-  const info = await witness.text('INFO', 'errorstats')
-  return Number(new RegExp(`errorstat_${kind}:count=(\\d+)`).exec(info)?.[1] ?? 0)
 }

@@ -1,6 +1,7 @@
 // What the rows of refusals share: the settings of their pools, and what counts of a pool are read for. Runs nothing.
 
 import type { PoolStats } from '../../../src/index.js'
+import type { RedisProcess } from '../../support/redis-process.js'
 import type { History } from '../history.js'
 import type { Check } from '../row.js'
 
@@ -46,4 +47,10 @@ export function atLeast(what: string, value: number, limit: number): Check {
 export function succeedsAgain(history: { readonly succeeded: number }): () => boolean {
   const enough = history.succeeded + 100
   return () => history.succeeded >= enough
+}
+
+/** How often the server has answered with an error of this kind. */
+export async function errorCount(server: RedisProcess, kind: string): Promise<number> {
+  const { [`errorstat_${kind}`]: count = 'count=0' } = await server.info('errorstats')
+  return Number(count.replace('count=', ''))
 }

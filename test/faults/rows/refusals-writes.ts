@@ -10,7 +10,15 @@ import { recovery, recoveryCheck } from '../recovery.js'
 import type { Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
 import { inTrouble, planOf } from '../trouble.js'
-import { atLeast, endedConnections, exactly, failedCalls, SETTINGS, succeedsAgain } from './refusals-support.js'
+import {
+  atLeast,
+  endedConnections,
+  errorCount,
+  exactly,
+  failedCalls,
+  SETTINGS,
+  succeedsAgain,
+} from './refusals-support.js'
 
 /** Calls that each kind has to refuse. */
 const REFUSED = 1_000
@@ -96,21 +104,15 @@ interface Found {
 async function under({ kind, begin, end }: Condition, server: RedisProcess, history: History): Promise<Found> {
   await begin(server)
   try {
-    const [before, told] = [history.failed.rejected, await answered(server, kind)]
+    const [before, told] = [history.failed.rejected, await errorCount(server, kind)]
     const enough = () => history.failed.rejected - before >= REFUSED
     const [newcomers] = await Promise.all([reads(server.url), until(`${REFUSED} calls are refused`, enough)])
     const refused = history.failed.rejected - before
     // A transaction is refused more than once, and no call less often than once.
-    return { refused: Math.min(refused, (await answered(server, kind)) - told), newcomers }
+    return { refused: Math.min(refused, (await errorCount(server, kind)) - told), newcomers }
   } finally {
     await end(server)
   }
-}
-
-/** How often the server has answered with an error of this kind. */
-async function answered(server: RedisProcess, kind: string): Promise<number> {
-  const { [`errorstat_${kind}`]: count = 'count=0' } = await server.info('errorstats')
-  return Number(count.replace('count=', ''))
 }
 
 /** Gives 1 when a client that comes now is served. */

@@ -1,6 +1,7 @@
 // Rows C: the server refuses, or a client may not in. Says what they are; how they run is in the files beside it.
 
 import type { Row } from '../row.js'
+import { demoted, staleReplica } from './refusals-roles.js'
 import { busyServer, fullServer, loadingServer } from './refusals-state.js'
 import { refusedWrites } from './refusals-writes.js'
 
@@ -36,5 +37,22 @@ export const refusals: readonly Row[] = [
     expected: 'writes are rejected and their callers told; reads go on, also those of new clients; no connection ends',
     tiers: ['commit', 'nightly'],
     run: refusedWrites,
+  },
+  {
+    id: 'C5',
+    fault: 'The server becomes a replica, and the name leads to the new primary',
+    injection: 'REPLICAOF both ways while writes wait; the proxy leads on at once, or 300 ms later',
+    expected:
+      'READONLY replaces all connections, none of which is given another command; what was refused is sent again',
+    tiers: ['commit', 'nightly'],
+    run: demoted,
+  },
+  {
+    id: 'C6',
+    fault: 'The server is a replica without its primary, and the name leads to another server',
+    injection: 'replica-serve-stale-data no, REPLICAOF to a port where nobody is; the proxy leads on at once',
+    expected: 'MASTERDOWN replaces the connection; what was refused is sent again where the name leads now',
+    tiers: ['commit', 'nightly'],
+    run: staleReplica,
   },
 ]
