@@ -30,7 +30,7 @@ export class Couple implements AsyncDisposable {
     const primary = await RedisProcess.start({ config })
     try {
       const couple = new Couple(primary, await RedisProcess.start({ config, replicaOf: primary }))
-      await couple.replica.inSync()
+      await couple.#inTouch()
       return couple
     } catch (error) {
       await primary.stop()
@@ -62,7 +62,15 @@ export class Couple implements AsyncDisposable {
   /** The replica follows the primary, and has its data. */
   async reunite(): Promise<void> {
     await this.replica.follow(this.primary)
+    await this.#inTouch()
+  }
+
+  /** After a copy of everything a primary keeps what is new until it hears from its replica, up to a second later. */
+  async #inTouch(): Promise<void> {
     await this.replica.inSync()
+    await this.primary.cli('PUBLISH', 'couple', 'in touch?')
+    const since = Number(await offset(this.primary))
+    await until('the replica gets what is new', async () => Number(await offset(this.replica)) >= since)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
