@@ -89,7 +89,7 @@ export class Keeper {
     const period = Math.min(SWEEP_LONGEST, Math.max(SWEEP_SHORTEST, Math.min(...periods) / 4))
     this.#sweep = setDeadline(
       this.#clock,
-      period,
+      Math.min(period, this.#untilExpiry()),
       () => {
         this.#sweep = undefined
         this.#tidy()
@@ -97,6 +97,12 @@ export class Keeper {
       },
       true,
     )
+  }
+
+  /** Milliseconds until the first lifetime is over: the next sweep is on time for it. */
+  #untilExpiry(): number {
+    const ends = this.#roster.all().filter(({ place, doomed }) => place !== 'closing' && doomed === undefined)
+    return Math.max(0, Math.min(...ends.map(({ expiresAt }) => expiresAt)) - this.#clock.now())
   }
 
   stop(): void {
