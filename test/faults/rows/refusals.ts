@@ -1,6 +1,7 @@
 // Rows C: the server refuses, or a client may not in. Says what they are; how they run is in the files beside it.
 
 import type { Row } from '../row.js'
+import { refusedLogins, rotatedPasswords } from './refusals-logins.js'
 import { demoted, staleReplica } from './refusals-roles.js'
 import { busyServer, fullServer, loadingServer } from './refusals-state.js'
 import { refusedWrites } from './refusals-writes.js'
@@ -54,5 +55,21 @@ export const refusals: readonly Row[] = [
     expected: 'MASTERDOWN replaces the connection; what was refused is sent again where the name leads now',
     tiers: ['commit', 'nightly'],
     run: staleReplica,
+  },
+  {
+    id: 'C7',
+    fault: 'The login is refused, missing, or does not allow a command',
+    injection: 'a wrong password, none where one is asked for, and an ACL rule taken away under load',
+    expected: 'callers are told why; a refused login is not tried again before backoffMax; NOPERM ends no connection',
+    tiers: ['commit', 'nightly'],
+    run: refusedLogins,
+  },
+  {
+    id: 'C8',
+    fault: 'Passwords change under load',
+    injection: 'a second password, retire(), the first one taken away; later ACL DELUSER, with the user made anew',
+    expected: 'no call fails; where connections are ended, what was in flight is ambiguous and nothing else',
+    tiers: ['nightly'],
+    run: rotatedPasswords,
   },
 ]
