@@ -1,6 +1,7 @@
 // Rows C: the server refuses, or a client may not in. Says what they are; how they run is in the files beside it.
 
 import type { Row } from '../row.js'
+import { greetings } from './refusals-greetings.js'
 import { refusedLogins, rotatedPasswords } from './refusals-logins.js'
 import { demoted, staleReplica } from './refusals-roles.js'
 import { busyServer, fullServer, loadingServer } from './refusals-state.js'
@@ -71,5 +72,15 @@ export const refusals: readonly Row[] = [
     expected: 'no call fails; where connections are ended, what was in flight is ambiguous and nothing else',
     tiers: ['nightly'],
     run: rotatedPasswords,
+  },
+  {
+    id: 'C9',
+    fault: 'Servers greet in every way there is',
+    injection:
+      'HELLO renamed away; scripted: NOPROTO, DENIED, silence, each refusal of HELLO and of a command, AUTH unanswered',
+    expected:
+      'RESP2 only where HELLO or RESP3 is unknown; a login goes alone; each refusal is told, or met by another attempt',
+    tiers: ['commit', 'nightly'],
+    run: greetings,
   },
 ]
