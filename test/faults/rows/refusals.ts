@@ -5,6 +5,7 @@ import { greetings } from './refusals-greetings.js'
 import { refusedLogins, rotatedPasswords } from './refusals-logins.js'
 import { demoted, staleReplica } from './refusals-roles.js'
 import { busyServer, fullServer, loadingServer } from './refusals-state.js'
+import { changedCertificates, unacceptable } from './refusals-tls.js'
 import { refusedWrites } from './refusals-writes.js'
 
 export const refusals: readonly Row[] = [
@@ -82,5 +83,22 @@ export const refusals: readonly Row[] = [
       'RESP2 only where HELLO or RESP3 is unknown; a login goes alone; each refusal is told, or met by another attempt',
     tiers: ['commit', 'nightly'],
     run: greetings,
+  },
+  {
+    id: 'C10',
+    fault: 'TLS that does not come about',
+    injection:
+      'certificates that are self-signed, expired, of another name or authority, or missing; TLS to a plain port and the reverse; handshakes that are cut',
+    expected: 'no call waits longer than it would for a connection; few attempts, whose errors say what is wrong',
+    tiers: ['commit', 'nightly'],
+    run: unacceptable,
+  },
+  {
+    id: 'C11',
+    fault: 'The certificate and its authority change under load',
+    injection: 'CONFIG SET tls-cert-file and retire(), ten times, where clients trust both authorities',
+    expected: 'no call fails',
+    tiers: ['nightly'],
+    run: changedCertificates,
   },
 ]
