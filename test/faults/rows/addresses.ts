@@ -1,6 +1,6 @@
 // Rows D: where a server is to be found changes.
 
-import { until } from '../../live/support-live.js'
+import { pause, until } from '../../live/support-live.js'
 import { FaultProxy } from '../../support/fault-proxy.js'
 import { MovingName } from '../../support/moving-name.js'
 import { Couple } from '../couple.js'
@@ -8,8 +8,7 @@ import { atMost, recovery, recoveryCheck } from '../recovery.js'
 import type { Context, Outcome, Row } from '../row.js'
 import { respool } from '../subject.js'
 import { inTrouble, planOf } from '../trouble.js'
-import { exactly, failedCalls, succeedsAgain } from './refusals-support.js'
-import { SETTINGS } from './settings.js'
+import { CALM, exactly, failedCalls, SETTINGS, succeedsAgain } from './refusals-support.js'
 
 const [HERE, THERE] = ['127.0.0.1', '127.0.0.2'] as const
 /** A server that is a primary no more has no client after this long, in ms. */
@@ -48,6 +47,7 @@ async function movedName(context: Context): Promise<Outcome> {
       refusals.push(await left)
       recoveries.push(await recovered)
       await couple.reunite()
+      await pause(CALM)
     }
     return {
       faults: 1 + refusals.length,

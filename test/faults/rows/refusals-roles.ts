@@ -1,7 +1,7 @@
 // Rows C5 and C6: the server behind the name is no primary any more, and the name leads to another one.
 
 import type { ConnectionPool } from '../../../src/index.js'
-import { until } from '../../live/support-live.js'
+import { pause, until } from '../../live/support-live.js'
 import { FaultProxy } from '../../support/fault-proxy.js'
 import type { RedisProcess } from '../../support/redis-process.js'
 import { type Change, Couple } from '../couple.js'
@@ -9,7 +9,7 @@ import { recovery, recoveryCheck } from '../recovery.js'
 import type { Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
 import { inTrouble } from '../trouble.js'
-import { atLeast, errorCount, exactly, failedCalls, SETTINGS, succeedsAgain } from './refusals-support.js'
+import { atLeast, CALM, errorCount, exactly, failedCalls, SETTINGS, succeedsAgain } from './refusals-support.js'
 
 /** From the moment at which the name leads to the new primary, in ms. */
 const WRITES_WITHIN = 250
@@ -38,6 +38,7 @@ export async function demoted(context: Context): Promise<Outcome> {
       else await couple.change({ lead, late: LATE })
       recoveries.push(await recovered)
       await couple.reunite()
+      await pause(CALM)
     }
     return {
       faults: recoveries.length,
@@ -66,8 +67,12 @@ async function countRefusals(couple: Couple, lead: Change['lead'], pool: Connect
   await couple.change({ lead }, () => {
     sum.inFlight += pool.stats().inFlight
   })
-  await until('the old primary has no client', async () => (await old.clientList()).every(isReplication))
+  await untilLeft(old)
   sum.refused += (await errorCount(old, 'READONLY')) - before
+}
+
+function untilLeft(server: RedisProcess): Promise<void> {
+  return until('the old primary has no client', async () => (await server.clientList()).every(isReplication))
 }
 
 function isReplication({ flags = '' }: Readonly<Record<string, string>>): boolean {
@@ -97,7 +102,10 @@ export async function staleReplica(context: Context): Promise<Outcome> {
       await couple.change({ lead, demote }, () => recoveries.push(recovery(subject, GIVEN_UP)))
       await Promise.all(recoveries)
       refusals.push((await errorCount(old, 'MASTERDOWN')) - before)
+      // It is about to take writes again, which would be lost.
+      await untilLeft(old)
       await couple.reunite()
+      await pause(CALM)
     }
     const recovered = await Promise.all(recoveries)
     return {

@@ -15,6 +15,9 @@ export const SETTINGS = {
   backoffMax: 200,
 } as const
 
+/** Replacements that follow one another sooner are paced: each change is to be one by itself, in ms. */
+export const CALM = 2 * SETTINGS.backoffMax + 50
+
 /** Attempts to make a connection that failed. */
 export function failedDials({ counters }: PoolStats): number {
   const { 'connect-failed': refused = 0, 'handshake-failed': unready = 0 } = counters.closed
