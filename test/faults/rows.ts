@@ -1,6 +1,7 @@
 // The list of all rows, in the order in which they run. Holds none itself.
 
 import type { Row } from './row.js'
+import { addresses } from './rows/addresses.js'
 import { bytes } from './rows/bytes.js'
 import { connections } from './rows/connections.js'
 import { leaks } from './rows/leaks.js'
