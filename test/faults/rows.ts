@@ -10,4 +10,13 @@ import { refusals } from './rows/refusals.js'
 import { secrets } from './rows/secrets.js'
 import { silence } from './rows/silence.js'
 
-export const ROWS: readonly Row[] = [...connections, ...silence, ...refusals, ...bytes, ...pool, ...leaks, ...secrets]
+export const ROWS: readonly Row[] = [
+  ...connections,
+  ...silence,
+  ...refusals,
+  ...addresses,
+  ...bytes,
+  ...pool,
+  ...leaks,
+  ...secrets,
+]
