@@ -47,7 +47,7 @@ async function movedName(context: Context): Promise<Outcome> {
       refusals.push(await left)
       recoveries.push(await recovered)
       await couple.reunite()
-      await pause(CALM)
+      if (round > 1) await pause(CALM)
     }
     return {
       faults: 1 + refusals.length,

@@ -38,7 +38,7 @@ export async function demoted(context: Context): Promise<Outcome> {
       else await couple.change({ lead, late: LATE })
       recoveries.push(await recovered)
       await couple.reunite()
-      await pause(CALM)
+      if (round > 1) await pause(CALM)
     }
     return {
       faults: recoveries.length,
@@ -105,7 +105,7 @@ export async function staleReplica(context: Context): Promise<Outcome> {
       // It is about to take writes again, which would be lost.
       await untilLeft(old)
       await couple.reunite()
-      await pause(CALM)
+      if (round > 1) await pause(CALM)
     }
     const recovered = await Promise.all(recoveries)
     return {
