@@ -3,10 +3,12 @@
 import { nextTurn } from '../live/support-live.js'
 import type { Assignment, Message, WorkName } from './in-child.js'
 import type { Context, Outcome } from './row.js'
+import { slowLine } from './rows/silence-slow-line.js'
 import { soak } from './soak/soak.js'
 import { Strays, textOf } from './strays.js'
 
 const WORK: Readonly<Record<WorkName, (context: Context) => Promise<Outcome>>> = {
+  'slow-line': slowLine,
   soak,
 }
 /** Lines of each log that are handed on. */

@@ -11,7 +11,7 @@ const CHILD = fileURLToPath(new URL('child.js', import.meta.url))
 /** With nothing left in it a process ends by itself, in ms. */
 const ENDS_WITHIN = 2_000
 
-export type WorkName = 'soak'
+export type WorkName = 'slow-line' | 'soak'
 
 /** What the child is told. */
 export interface Assignment {
