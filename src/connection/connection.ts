@@ -128,14 +128,13 @@ export class Connection implements ReplyHandler, TransportEvents {
       if (first.next !== undefined) this.destroy('aborted', 'a command could not be encoded', error)
       return
     }
-    const isMuch = this.#encoder.pending > HIGH_WATER
-    if (this.#flushScheduled && !isMuch) return
-    if (isMuch || (this.#slots.inFlight <= EAGER && this.#transport.pending === 0)) {
-      this.flush()
-      return
+    const isMuch = this.#encoder.pending + this.#pending > HIGH_WATER
+    const isScheduled = this.#flushScheduled
+    if (isMuch || (!isScheduled && this.#slots.inFlight <= EAGER && this.#transport.pending === 0)) this.flush()
+    else if (!isScheduled) {
+      this.#flushScheduled = true
+      process.nextTick(flush, this)
     }
-    this.#flushScheduled = true
-    process.nextTick(flush, this)
   }
 
   #encodeChain(first: Request): void {
@@ -230,7 +229,8 @@ export class Connection implements ReplyHandler, TransportEvents {
       return transport.pending === 0
     })
     if (several) transport.uncork()
-    if (transport.pending > HIGH_WATER) this.saturated = true
+    this.#pending = transport.pending
+    if (this.#pending > HIGH_WATER) this.saturated = true
   }
 
   // TransportEvents
@@ -264,6 +264,7 @@ export class Connection implements ReplyHandler, TransportEvents {
   }
 
   drained(): void {
+    this.#pending = 0
     if (!this.saturated) return
     this.saturated = false
     this.activeAt = this.#clock.now()

@@ -7,11 +7,13 @@ import { collectedObjects } from './rows/leaks-collection.js'
 import { repeatedLives } from './rows/leaks-lives.js'
 import { modelRuns, simulatedRuns } from './rows/pool-logic.js'
 import { refusalsOfFullQueue } from './rows/pool-queue.js'
+import { slowLine } from './rows/silence-slow-line.js'
 import { soak } from './soak/soak.js'
 import { Strays, textOf } from './strays.js'
 
 const WORK: Readonly<Record<WorkName, (context: Context) => Promise<Outcome>>> = {
   soak,
+  'slow line': slowLine,
   simulation: simulatedRuns,
   model: modelRuns,
   'full queue': refusalsOfFullQueue,

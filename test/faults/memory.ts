@@ -1,4 +1,4 @@
-// Owns the look at the heap of a process whose garbage collector can be called. Judges nothing.
+// Owns the look at the memory of a process whose garbage collector can be called. Judges nothing.
 
 import { nextTurn } from '../live/support-live.js'
 
@@ -6,6 +6,12 @@ import { nextTurn } from '../live/support-live.js'
 export async function usedHeap(): Promise<number> {
   await collect()
   return process.memoryUsage().heapUsed
+}
+
+/** Bytes outside the heap, such as those of Buffers, that somebody still refers to. */
+export async function usedBuffers(): Promise<number> {
+  await collect()
+  return process.memoryUsage().arrayBuffers
 }
 
 export async function collect(): Promise<void> {

@@ -1,5 +1,6 @@
 // Rows B: the server or the network falls silent, or is slow. Says what they are; how they run is in the files beside it.
 
+import { inChild } from '../in-child.js'
 import type { Row } from '../row.js'
 import { abortStorm } from './silence-aborts.js'
 import { BLOCK, blockedLoops } from './silence-blocked.js'
@@ -67,6 +68,14 @@ export const silence: readonly Row[] = [
     expected: 'it all works',
     tiers: ['commit', 'nightly'],
     run: drip,
+  },
+  {
+    id: 'B8',
+    fault: 'Far more is written than the line can carry',
+    injection: '50 MB of writes, half of them at once, where 10 KB a second pass on each connection',
+    expected: 'little is buffered, callers wait or are refused, and the process has time for others',
+    tiers: ['nightly'],
+    run: (context) => inChild('slow line', context),
   },
   {
     id: 'B9',
