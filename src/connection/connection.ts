@@ -1,8 +1,7 @@
 // Owns one socket from dial to close: its slots, its flushes and its end. One life; it never reconnects.
 // Knows no pool: what happened is told to an owner through callbacks.
 
-import type { Clock, Timer } from '../base/clock.js'
-import { setDeadline } from '../base/clock.js'
+import { type Clock, setDeadline, type Timer } from '../base/clock.js'
 import {
   type CloseReason,
   ConnectionError,
@@ -172,9 +171,9 @@ export class Connection implements ReplyHandler, TransportEvents {
     if (this.state !== 'ready') return
     this.#slots.expire(now)
     this.#integrity?.expire(now)
-    const pending = this.#transport.pending
-    if (pending < this.#pending) this.activeAt = now
-    this.#pending = pending
+    const before = this.#pending
+    this.#pending = this.#transport.pending
+    if (this.#pending < before) this.activeAt = now
     const oldest = this.roundTrip.oldest
     const allowed = this.#settings.socketTimeout
     if (oldest === undefined || allowed === 0) return
