@@ -13,5 +13,5 @@ export const MOMENTS: Readonly<Record<string, (random: Random) => Promise<void> 
   'some turns later': async (random) => {
     for (let turn = between(random, 2, 20); turn > 0; turn--) await nextTurn()
   },
-  'a millisecond later': () => pause(1),
+  'some milliseconds later': (random) => pause(between(random, 1, 3)),
 }
