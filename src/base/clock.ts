@@ -10,8 +10,11 @@ export interface Clock {
   now(): number
   /** Calls back once, not before `ms` milliseconds. `background` timers do not keep a process alive. */
   setTimeout(callback: () => void, ms: number, background?: boolean): Timer
-  /** Calls back once the event loop has polled its sockets, so that bytes already in the kernel are seen first. */
-  afterPoll(callback: () => void): void
+  /**
+   * Calls back once the event loop has polled its sockets, so that bytes already in the kernel are seen first. Asked for
+   * by a timer, `asked` is the latest moment of which that can be said: other callbacks may take long after the poll.
+   */
+  afterPoll(callback: (asked: number) => void): void
 }
 
 /** The largest delay that a Node timer takes; a longer one would fire at once. */
@@ -25,20 +28,20 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(timer) }
   },
   afterPoll: (callback) => {
-    setImmediate(callback)
+    setImmediate(callback, performance.now())
   },
 }
 
 /**
  * A deadline that is judged after the loop has polled: the timer only marks that the time has come. After a pause
- * of this process, replies that arrived in the meantime are therefore read before anything is called late.
+ * of this process, replies that arrived in the meantime are therefore read before anything is called late. What was due by `now` may be called so.
  */
-export function setDeadline(clock: Clock, ms: number, callback: () => void, background = false): Timer {
+export function setDeadline(clock: Clock, ms: number, callback: (now: number) => void, background = false): Timer {
   let cancelled = false
   const timer = clock.setTimeout(
     () => {
-      clock.afterPoll(() => {
-        if (!cancelled) callback()
+      clock.afterPoll((asked) => {
+        if (!cancelled) callback(asked)
       })
     },
     ms,

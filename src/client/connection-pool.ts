@@ -124,7 +124,7 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
     if (this.#pool.phase === 'closed') return
     const first = this.#pool.phase === 'open'
     await this.#pool.close(timeout)
-    if (first) this.emit('end')
+    if (first) this.#tell('end')
   }
 
   /** Ends now; what waits or is in flight is rejected. */
@@ -132,7 +132,7 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
     if (this.#pool.phase === 'closed') return
     const first = this.#pool.phase === 'open'
     this.#pool.destroy('destroyed')
-    if (first) this.emit('end')
+    if (first) this.#tell('end')
   }
 
   [Symbol.asyncDispose](): Promise<void> {

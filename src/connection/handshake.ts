@@ -49,7 +49,7 @@ export function handshakeFor(settings: HandshakeSettings): Handshake {
     }
     const asksId = greeting.id === 0 ? optional(ask(['CLIENT', 'ID'])) : Promise.resolve(greeting.id)
     const nonce = randomBytes(8).toString('hex')
-    const [id, echo] = await Promise.all([asksId, ask(['PING', nonce]), ...before])
+    const [id, echo] = await Promise.all([asksId, proofOf(ask(['PING', nonce]), nonce), ...before])
     if (echo !== nonce) throw new ProtocolError('the answer to PING is not the one that was asked for')
     return { id: Number(id ?? 0), protocol: greeting.protocol }
   }
@@ -88,6 +88,17 @@ function idOf(hello: unknown): number {
 function optional(step: Promise<unknown>): Promise<unknown> {
   return step.catch((error: unknown) => {
     if (error instanceof ReplyError) return undefined
+    throw error
+  })
+}
+
+/**
+ * A server that cannot save to disk refuses PING as it refuses writes, and goes on serving whoever reads.
+ * https://github.com/redis/redis/blob/7.0.15/src/server.c (processCommand)
+ */
+function proofOf(ping: Promise<unknown>, nonce: string): Promise<unknown> {
+  return ping.catch((error: unknown) => {
+    if (error instanceof ReplyError && error.kind === 'MISCONF') return nonce
     throw error
   })
 }

@@ -67,10 +67,10 @@ export class Keeper {
       () => {
         // A pause of this process ends before the poll: afterwards every reply that came meanwhile has been read.
         this.loopDelay = Math.max(this.loopDelay / 2, this.#clock.now() - due)
-        this.#clock.afterPoll(() => {
+        this.#clock.afterPoll((asked) => {
           if (this.#watch === undefined) return
           this.#watch = undefined
-          this.#judge()
+          this.#judge(asked)
         })
       },
       WATCH_INTERVAL,
@@ -86,13 +86,14 @@ export class Keeper {
     const serverTimeout = this.#serverTimeout ?? Number.POSITIVE_INFINITY
     const known = [idleTimeout, pingInterval, maxLifetime, leakThreshold, serverTimeout]
     const periods = known.filter((period) => period > 0)
-    const period = Math.min(SWEEP_LONGEST, Math.max(SWEEP_SHORTEST, Math.min(...periods) / 4))
+    // Nothing that begins meanwhile can be due before the next look, which comes after a quarter of that time.
+    const next = Math.min(Math.min(...periods) / 4, this.#untilDue())
     this.#sweep = setDeadline(
       this.#clock,
-      period,
-      () => {
+      Math.min(SWEEP_LONGEST, Math.max(SWEEP_SHORTEST, next)),
+      (now) => {
         this.#sweep = undefined
-        this.#tidy()
+        this.#tidy(now)
         if (this.#roster.total > 0) this.start()
       },
       true,
@@ -106,8 +107,7 @@ export class Keeper {
     this.#sweep = undefined
   }
 
-  #judge(): void {
-    const now = this.#clock.now()
+  #judge(now: number): void {
     const late: Entry[] = []
     let owed = 0
     for (const entry of this.#roster.all()) {
@@ -124,9 +124,8 @@ export class Keeper {
     if (owed > 0 && this.#roster.total > 0) this.watch()
   }
 
-  #tidy(): void {
-    const now = this.#clock.now()
-    const { idleTimeout, leakThreshold } = this.#settings
+  #tidy(now: number): void {
+    const { idleTimeout } = this.#settings
     if (idleTimeout > 0 && now - this.#overlapAt > idleTimeout) this.#host.narrow()
     for (const entry of this.#roster.all()) {
       if (entry.place === 'connecting' || entry.place === 'closing') continue
@@ -135,7 +134,7 @@ export class Keeper {
       if (now >= entry.expiresAt && entry.doomed === undefined) this.#host.doom(entry, 'lifetime')
       else if (this.#isUnused(entry, now)) this.#host.doom(entry, 'idle')
       else this.#ping(entry, now)
-      if (leakThreshold > 0) this.#reportLeak(entry, now)
+      this.#reportLeak(entry, now)
     }
     this.#askTimeout()
     this.#host.serve()
@@ -174,11 +173,26 @@ export class Keeper {
   }
 
   #reportLeak(entry: Entry, now: number): void {
-    const holder = entry.holder
-    if (holder === undefined || holder.reported || holder.kind !== 'lease') return
-    if (now - holder.since < this.#settings.leakThreshold) return
+    const { holder } = entry
+    if (holder === undefined || now < this.#leaksAt(holder)) return
     holder.reported = true
     this.#host.leaked(holder)
+  }
+
+  /** When a hold is to be called a leak; Infinity for never. */
+  #leaksAt(holder: Holder | undefined): number {
+    const { leakThreshold } = this.#settings
+    if (leakThreshold === 0 || holder?.kind !== 'lease' || holder.reported) return Number.POSITIVE_INFINITY
+    return holder.since + leakThreshold
+  }
+
+  /** Milliseconds to the end of the first lifetime, or to the moment at which the first lease is to be called a leak. */
+  #untilDue(): number {
+    const due = this.#roster.all().map(({ place, doomed, expiresAt, holder }) => {
+      const ages = place !== 'closing' && doomed === undefined
+      return Math.min(ages ? expiresAt : Number.POSITIVE_INFINITY, this.#leaksAt(holder))
+    })
+    return Math.min(...due) - this.#clock.now()
   }
 }
 

@@ -12,11 +12,12 @@ const MOST_REPEATS = 3
 
 /**
  * Refusals that are about the connection, or about the server behind it, and not about the command. `server`: its role
- * has changed, so all connections may lead to the wrong place. https://redis.io/docs/latest/operate/oss_and_stack/management/replication/
+ * has changed or its data are not there, so all connections lead to the wrong place, and on the next one a command would
+ * be refused again. https://redis.io/docs/latest/operate/oss_and_stack/management/replication/
  */
 const UNREADY: ReadonlyMap<string, 'connection' | 'server'> = new Map([
-  ['LOADING', 'connection'],
-  ['MASTERDOWN', 'connection'],
+  ['LOADING', 'server'],
+  ['MASTERDOWN', 'server'],
   ['NOAUTH', 'connection'],
   ['READONLY', 'server'],
 ])

@@ -59,7 +59,8 @@ export class Supply {
     this.#failedAt = this.#clock.now()
     if (this.#pause !== undefined) return
     const { backoffMin, backoffMax } = this.#settings
-    const delay = backoff(this.failures, backoffMin, backoffMax, this.#random())
+    // A server that refuses a login writes each attempt down; sooner is no better.
+    const delay = isHopeless(error) ? backoffMax : backoff(this.failures, backoffMin, backoffMax, this.#random())
     this.#pause = this.#clock.setTimeout(() => {
       this.#pause = undefined
       this.#retry()

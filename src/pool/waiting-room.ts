@@ -118,18 +118,18 @@ export class WaitingRoom implements WaitKeeper {
     if (at >= this.#timerAt) return
     this.#timer?.cancel()
     this.#timerAt = at
-    this.#timer = setDeadline(this.#facts.clock, at - now, () => {
+    this.#timer = setDeadline(this.#facts.clock, at - now, (due) => {
       this.stop()
-      this.#expire()
+      this.#expire(due)
     })
   }
 
-  #expire(): void {
+  #expire(due: number): void {
     const now = this.#facts.clock.now()
     const expired: Waiter<Caller>[] = []
     let next = Number.POSITIVE_INFINITY
     for (const waiter of this.#facts.waiters()) {
-      if (waiter.expiresAt <= now) expired.push(waiter)
+      if (waiter.expiresAt <= due) expired.push(waiter)
       else next = Math.min(next, waiter.expiresAt)
     }
     // One snapshot for all: it shows the queue as they left it, themselves included.
@@ -137,7 +137,7 @@ export class WaitingRoom implements WaitKeeper {
     for (const waiter of expired) {
       const { deadline, timeout, label } = waiter.item
       const error =
-        deadline <= now
+        deadline <= due
           ? new CommandTimeoutError(timeout, { command: label, outcome: 'not-sent' })
           : this.#exhausted(waiter, now, stats)
       waiter.leave()

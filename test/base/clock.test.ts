@@ -21,8 +21,10 @@ describe('the system clock', () => {
     assert.deepEqual(fired, [])
   })
 
-  it('calls back after the poll', async () => {
-    await new Promise<void>((resolve) => systemClock.afterPoll(resolve))
+  it('calls back after the poll, and says when that was asked for', async () => {
+    const before = systemClock.now()
+    const asked = await new Promise<number>((resolve) => systemClock.afterPoll(resolve))
+    assert.ok(asked >= before && asked <= systemClock.now())
   })
 })
 
@@ -50,6 +52,17 @@ describe('a deadline', () => {
       deadline.cancel()
     })
     assert.deepEqual(seen, ['reply'])
+  })
+
+  it('is judged as of the moment before the poll, however long something else takes behind it', async () => {
+    const clock = new FakeClock()
+    const start = clock.now()
+    let due = 0
+    setDeadline(clock, 50, (now) => {
+      due = now - start
+    })
+    await clock.stallAfterPoll(3_000)
+    assert.deepEqual([due, clock.now() - start], [50, 3_050])
   })
 
   it('can be cancelled twice and after it ran', async () => {

@@ -5,6 +5,7 @@ import { describe, it } from 'node:test'
 import { ConnectionError, ConnectionPool, Redis } from '../../src/index.js'
 import { FakeServer } from '../support/fake-server.js'
 import { leakCheck } from '../support/leak-check.js'
+import { catchUncaught } from '../support/uncaught.js'
 
 describe('the events of a pool', () => {
   it('tell of connections that come and go, and of its end', async () => {
@@ -61,17 +62,11 @@ describe('the events of a pool', () => {
   it('may have listeners that throw: the pool goes on, and the error is an uncaught one', async () => {
     await using server = await FakeServer.start()
     server.expect('GET').always().reply('value')
-    const uncaught: unknown[] = []
-    const catcher = (error: unknown): void => {
-      uncaught.push(error)
-    }
-    const others = process.listeners('uncaughtException')
-    process.removeAllListeners('uncaughtException')
-    process.on('uncaughtException', catcher)
+    const uncaught = catchUncaught()
     try {
       const redis = new Redis(server.url, { maxConnections: 2 })
       const thrown = new Error('of a listener')
-      for (const event of ['connect', 'release', 'close'] as const) {
+      for (const event of ['connect', 'release', 'close', 'end'] as const) {
         redis.on(event, () => {
           throw thrown
         })
@@ -87,11 +82,10 @@ describe('the events of a pool', () => {
       assert.equal(await redis.get('key'), 'value')
       redis.destroy()
       await new Promise((resolve) => setImmediate(resolve))
-      assert.ok(uncaught.length >= 5)
-      assert.ok(uncaught.every((error) => error === thrown))
+      assert.ok(uncaught.errors.length >= 6)
+      assert.ok(uncaught.errors.every((error) => error === thrown))
     } finally {
-      process.off('uncaughtException', catcher)
-      for (const listener of others) process.on('uncaughtException', listener)
+      uncaught.end()
     }
   })
 })

@@ -114,6 +114,15 @@ describe('the handshake', () => {
     }
   })
 
+  it('is ready for reads where PING is refused because the server cannot save', async () => {
+    await using server = await FakeServer.start()
+    server.expect('PING').reply(new Error('MISCONF Redis is configured to save RDB snapshots, and cannot.'))
+    server.expect('GET').reply('value')
+    await using redis = new Redis(server.url)
+    assert.equal(await redis.get('key'), 'value')
+    assert.equal(server.connections.length, 1)
+  })
+
   it('asks for another nonce each time', async () => {
     await using server = await FakeServer.start()
     await attempt(server)

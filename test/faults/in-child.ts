@@ -11,7 +11,7 @@ const CHILD = fileURLToPath(new URL('child.js', import.meta.url))
 /** With nothing left in it a process ends by itself, in ms. */
 const ENDS_WITHIN = 2_000
 
-export type WorkName = 'soak'
+export type WorkName = 'soak' | 'simulation' | 'model' | 'full queue' | 'lives' | 'collection'
 
 /** What the child is told. */
 export interface Assignment {

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { describe, it } from 'node:test'
-import { onlyListener } from '../support/only-listener.js'
 import { resultLines, summary, troubleLines } from './print.js'
 import { type Outcome, passes, type Row } from './row.js'
 import { isGreen, type Result, runRow } from './runner.js'
@@ -84,12 +83,14 @@ describe('a row', () => {
   }
 
   it('is red when a rejection reaches nobody', async () => {
-    const found = await onlyListener('unhandledRejection', () =>
-      result(async () => {
-        void Promise.reject(new Error('stray rejection'))
-        return OUTCOME
-      }),
-    )
+    // The test runner has ears of its own for these.
+    const others = process.listeners('unhandledRejection')
+    process.removeAllListeners('unhandledRejection')
+    const found = await result(async () => {
+      void Promise.reject(new Error('stray rejection'))
+      return OUTCOME
+    })
+    for (const other of others) process.on('unhandledRejection', other)
     assert.ok(!isGreen(found))
     assert.equal(found.outcome?.verdict.uncaught, 1)
     assert.match(troubleLines(SCREEN, found).join(), /uncaught: Error: stray rejection/)

@@ -4,65 +4,26 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { type Lease, Redis } from '../../src/index.js'
-import { pick, seeded } from '../support/random.js'
+import { seeded } from '../support/random.js'
 import { liveSkip, RedisProcess } from '../support/redis-process.js'
-import { clientLines, until, Witness } from './support-live.js'
+import { until, Witness } from './support-live.js'
+import {
+  SESSION_POOLS,
+  SESSION_USERS,
+  STEPS,
+  succeed,
+  traceOf,
+  untouched,
+  WATCHED,
+  whereabouts,
+} from './support-sessions.js'
 
 const SEQUENCES = 1_000
-const WATCHED = 'watched'
-
-/** What a step does to the connection it runs on. `clean`: nothing · `undone`: the pool can undo it · `lost`: it cannot. */
-type Trace = 'clean' | 'undone' | 'lost'
-
-interface Step {
-  readonly name: string
-  readonly trace: Trace
-  run(lease: Lease, random: () => number): Promise<unknown>
-}
-
-const raw = (trace: Trace, ...args: string[]): Step => ({
-  name: args.join(' '),
-  trace,
-  run: (lease) => lease.sendCommand(args),
-})
-
-const STEPS: readonly Step[] = [
-  raw('clean', 'GET', WATCHED),
-  raw('clean', 'CLIENT', 'ID'),
-  raw('clean', 'NOSUCHCOMMAND'),
-  { name: 'get()', trace: 'clean', run: (lease) => lease.get(WATCHED) },
-  { name: 'multi()', trace: 'clean', run: (lease) => lease.multi().incr('counter').ping().exec() },
-  { name: 'a refused CLIENT REPLY', trace: 'clean', run: (lease) => lease.sendCommand(['client', 'reply', 'OFF']) },
-  { name: 'a refused MONITOR', trace: 'clean', run: (lease) => lease.sendCommand(['Monitor']) },
-  { name: 'watch()', trace: 'undone', run: (lease) => lease.watch([WATCHED, 'another']) },
-  raw('undone', 'watch', WATCHED),
-  { name: 'select()', trace: 'undone', run: (lease, random) => lease.select(1 + Math.floor(random() * 15)) },
-  raw('undone', 'sElEcT', '7'),
-  raw('undone', 'MULTI'),
-  raw('clean', 'EXEC'),
-  raw('clean', 'DISCARD'),
-  raw('clean', 'UNWATCH'),
-  raw('lost', 'SUBSCRIBE', 'channel'),
-  raw('lost', 'psubscribe', 'chan*'),
-  raw('lost', 'SSUBSCRIBE', 'channel'),
-  raw('lost', 'CLIENT', 'SETNAME', 'left-behind'),
-  raw('lost', 'client', 'setname', 'left-behind'),
-  raw('lost', 'CLIENT', 'TRACKING', 'ON'),
-  raw('lost', 'CLIENT', 'TRACKING', 'ON', 'BCAST'),
-  raw('lost', 'CLIENT', 'NO-EVICT', 'ON'),
-  raw('lost', 'CLIENT', 'NO-TOUCH', 'ON'),
-  raw('lost', 'AUTH', 'other', 'secret'),
-  raw('lost', 'HELLO', '2'),
-  raw('lost', 'HELLO', '3', 'SETNAME', 'left-behind'),
-  raw('lost', 'HELLO', '3', 'AUTH', 'other', 'secret'),
-  raw('lost', 'RESET'),
-]
-
 describe('leases on a real server', { skip: liveSkip }, () => {
   let server: RedisProcess
   let witness: Witness
   before(async () => {
-    server = await RedisProcess.start({ acl: ['user other on >secret ~* &* +@all'] })
+    server = await RedisProcess.start({ acl: SESSION_USERS })
     witness = await Witness.connect(server.port)
   })
   after(async () => {
@@ -70,19 +31,14 @@ describe('leases on a real server', { skip: liveSkip }, () => {
     await server.stop()
   })
 
-  const pools = [
-    { title: 'one connection, so that every holder gets the same', options: { maxConnections: 1 }, database: 0 },
-    { title: 'a classic pool of two', options: { maxConnections: 2, pipelining: 1 }, database: 3 },
-    { title: 'three connections that also share', options: { maxConnections: 3 }, database: 5 },
-  ]
-  for (const [index, { title, options, database }] of pools.entries()) {
+  for (const [index, { title, options, database }] of SESSION_POOLS.entries()) {
     it(`leave no trace for the next holder, in ${title}`, async (t) => {
       const seed = 501 + index
       const random = seeded(seed)
       const redis = new Redis(server.url, { ...options, database })
-      await redis.set('where', `database ${database}`)
+      await redis.set('where', whereabouts(database))
       await redis.set(WATCHED, 'value')
-      const count = Math.round(SEQUENCES / pools.length) + 1
+      const count = Math.round(SEQUENCES / SESSION_POOLS.length) + 1
       let same = 0
       let ended = 0
       redis.on('close', () => {
@@ -90,24 +46,15 @@ describe('leases on a real server', { skip: liveSkip }, () => {
       })
       for (let i = 0; i < count; i++) {
         const endedBefore = ended
-        const left = await leaveBehind(redis, random)
-        // Whoever watches these keys, listens to this channel or tracks this key would be told now.
-        const touched = Promise.all([
-          witness.ask('SELECT', String(database)).then(() => witness.ask('APPEND', WATCHED, '.')),
-          witness.ask('PUBLISH', 'channel', 'message'),
-        ])
-        const shared = redis.get('where')
-        const next = await redis.lease()
-        await touched
+        const { left, session, shared, inTransaction, isSame } = await succeed(redis, witness, database, random)
         const what = `sequence ${i} of seed ${seed}: ${left.names.join(', ')}`
-        assert.deepEqual(await traceOf(next), untouched(database), what)
-        assert.equal(await shared, `database ${database}`, what)
-        assert.deepEqual(await next.multi().get('where').exec(), [`database ${database}`], what)
-        if (next.connectionId === left.id) same++
+        assert.deepEqual(session, untouched(database), what)
+        assert.equal(shared, whereabouts(database), what)
+        assert.deepEqual(inTransaction, [whereabouts(database)], what)
+        if (isSame) same++
         // What can be undone costs no connection, what cannot costs exactly one.
         assert.equal(ended - endedBefore, left.trace === 'lost' ? 1 : 0, what)
-        if (left.trace === 'lost') assert.notEqual(next.connectionId, left.id, what)
-        next.release()
+        assert.ok(!(left.trace === 'lost' && isSame), what)
       }
       const { closed } = redis.pool.stats().counters
       t.diagnostic(
@@ -205,49 +152,3 @@ describe('leases on a real server', { skip: liveSkip }, () => {
     await redis.close()
   })
 })
-
-interface LeftBehind {
-  readonly id: number
-  readonly names: readonly string[]
-  readonly trace: Trace
-}
-
-/** One holder does one to five things, awaited or not, and leaves. */
-async function leaveBehind(redis: Redis, random: () => number): Promise<LeftBehind> {
-  const lease = await redis.lease()
-  const id = lease.connectionId
-  const names: string[] = []
-  let trace: Trace = 'clean'
-  const replies: Promise<unknown>[] = []
-  for (let i = 1 + Math.floor(random() * 5); i > 0; i--) {
-    // What costs the connection comes less often, or there would be few connections that two holders share.
-    const step = pick(random, random() < 0.8 ? STEPS.filter((one) => one.trace !== 'lost') : STEPS)
-    names.push(step.name)
-    if (step.trace === 'lost') trace = 'lost'
-    else if (step.trace === 'undone' && trace === 'clean') trace = 'undone'
-    const reply = step.run(lease, random).catch(() => {})
-    // The reply to what follows SUBSCRIBE or an open MULTI is of no interest; that it comes at all is.
-    if (random() < 0.5) await reply
-    replies.push(reply)
-  }
-  if (random() < 0.5) await Promise.all(replies)
-  lease.release()
-  await Promise.all(replies)
-  return { id, names, trace }
-}
-
-type Session = Readonly<Record<'db' | 'multi' | 'name' | 'flags' | 'sub' | 'psub' | 'user' | 'redir' | 'resp', string>>
-
-function untouched(database: number): Session {
-  const nothing = { multi: '-1', name: '', flags: 'N', sub: '0', psub: '0', user: 'default', redir: '-1', resp: '3' }
-  return { db: String(database), ...nothing }
-}
-
-/** What the server says of the connection; a push or a reply out of turn would not parse. */
-async function traceOf(lease: Lease): Promise<Session> {
-  const reply = await lease.sendCommand(['CLIENT', 'INFO'])
-  assert.equal(typeof reply, 'string', `CLIENT INFO gave ${JSON.stringify(reply)}`)
-  const [line = {}] = clientLines(String(reply))
-  const { db = '', multi = '', name = '', flags = '', sub = '', psub = '', user = '', redir = '', resp = '' } = line
-  return { db, multi, name, flags, sub, psub, user, redir, resp }
-}

@@ -1,15 +1,13 @@
 // Shows on a real server that a pool never has more sockets than `maxConnections`, whatever happens to them.
 
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Redis } from '../../src/index.js'
 import { leakCheck } from '../support/leak-check.js'
 import { pick, seeded } from '../support/random.js'
 import { liveSkip, RedisProcess } from '../support/redis-process.js'
+import { openUseClose, runChild } from './support-closing.js'
 import { Census, nextTurn, pause, until, Witness } from './support-live.js'
 
 const LONG_ENOUGH = 800
@@ -197,52 +195,6 @@ describe('a pool that was closed', { skip: liveSkip }, () => {
 
 function countDescriptors(): number {
   return readdirSync('/proc/self/fd').length
-}
-
-async function openUseClose(url: string, round: number): Promise<void> {
-  const redis = new Redis(url, { maxConnections: 3 })
-  const gets = Array.from({ length: 20 }, (_, i) => redis.get(`key:${i}`))
-  const lease = redis.lease(async (connection) => {
-    if (round % 3 === 0) await connection.watch('a')
-    await connection.ping()
-  })
-  const pop = redis.blPop('nothing', round % 2 === 0 ? 0.001 : 0)
-  await Promise.all([...gets, lease])
-  if (round % 2 === 0) {
-    await pop
-    await redis.close()
-  } else {
-    redis.destroy()
-    await assert.rejects(pop)
-  }
-}
-
-interface ChildReport {
-  readonly output: string
-  readonly closedAt: number
-  readonly endedAt: number
-  readonly stayed: boolean
-}
-
-/** Runs the child program; one that stays for longer than `patience` is ended. */
-async function runChild(url: string, ending: string, patience = 10_000): Promise<ChildReport> {
-  const script = join(import.meta.dirname, 'support-closing-child.js')
-  const child = spawn(process.execPath, [script, url, ending], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const exit = once(child, 'exit')
-  let output = ''
-  child.stdout.on('data', (chunk: Buffer) => {
-    output += chunk
-  })
-  await once(child.stdout, 'data')
-  const closedAt = performance.now()
-  let stayed = false
-  const timer = setTimeout(() => {
-    stayed = true
-    child.kill('SIGKILL')
-  }, patience)
-  await exit
-  clearTimeout(timer)
-  return { output, closedAt, endedAt: performance.now(), stayed }
 }
 
 /** Commands, leases, transactions, blocking pops and kills at once; gives what became of them. */

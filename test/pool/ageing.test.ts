@@ -76,10 +76,24 @@ describe('maxLifetime', () => {
     world.on.closed = () => ends.push(world.clock.now() - born)
     await world.run(11_000)
     const first = ends.slice(0, 8)
-    assert.ok(Math.min(...first) >= 8_900 && Math.max(...first) <= 10_600, first.join(' '))
+    assert.ok(Math.min(...first) >= 8_900 && Math.max(...first) <= 10_010, first.join(' '))
     assert.ok(new Set(first).size > 1, 'they do not all end at once')
     assert.equal(world.stats.connections.total, 8)
     assert.ok((world.stats.counters.closed.lifetime ?? 0) >= 8)
+  })
+
+  it('is over on time for those, too, that came between two looks at them', async () => {
+    const world = new World({ maxLifetime: 1_000, idleTimeout: 0, maxConnections: 2, minConnections: 1, lanes: 1 })
+    await world.warm()
+    await world.run(100)
+    const loan = await world.leased()
+    loan.release()
+    const born = world.clock.now()
+    const ends: number[] = []
+    world.on.closed = () => ends.push(world.clock.now() - born)
+    await world.run(1_100)
+    assert.equal(ends.length, 2)
+    assert.ok(Math.max(...ends) <= 1_000, ends.join(' '))
   })
 
   it('does not cut a command or a lease short', async () => {
@@ -143,6 +157,20 @@ describe('a lease held for too long', () => {
     assert.match(leak?.stack ?? '', /ageing\.test/)
     assert.equal(world.stats.counters.leaksReported, 1)
     loan.release()
+  })
+
+  it('is reported at the threshold, however long that is', async () => {
+    for (const leakThreshold of [100, 1_000, 60_000]) {
+      const world = new World({ leakThreshold, maxConnections: 4 })
+      await world.leased()
+      await world.run(leakThreshold / 3)
+      await world.leased()
+      await world.run((leakThreshold * 2) / 3 + 10)
+      assert.equal(world.leaks.length, 1, `the first of ${leakThreshold} ms`)
+      await world.run(leakThreshold / 3)
+      assert.equal(world.leaks.length, 2, `the second of ${leakThreshold} ms`)
+      for (const { heldFor } of world.leaks) assert.ok(heldFor >= leakThreshold && heldFor <= leakThreshold + 11)
+    }
   })
 
   it('carries no stack unless leaks are tracked', async () => {

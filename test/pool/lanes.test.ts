@@ -192,6 +192,18 @@ describe('a late lane', () => {
     assert.equal(world.stats.counters.closed.stalled, undefined)
   })
 
+  it('is not called late, nor are its commands, when the loop stood still between its poll and the judgement', async () => {
+    const { world, laneOf } = await twoLanes({ socketTimeout: 200 })
+    const lane = await laneOf(even)
+    lane.hold()
+    const call = world.sendWith({ timeout: 100 }, 'GET', even)
+    await world.run(3)
+    await world.clock.stallAfterPoll(3_000, () => lane.resume())
+    assert.equal(call.state, 'answered')
+    assert.equal(world.stats.connections.late, 0)
+    assert.equal(world.stats.counters.closed.stalled, undefined)
+  })
+
   it('that ends for its silence is reset when the server does not let go either: nothing of it may come late', async () => {
     const { world, laneOf } = await twoLanes({ socketTimeout: 200 })
     const [silent, deaf] = [await laneOf(even), await laneOf(odd)]

@@ -252,7 +252,7 @@ describe('a refusal', () => {
     LOADING.message,
     "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
   ]) {
-    it(`that says ${text.split(' ')[0]} replaces its connection, and the command is sent again, write or not`, async () => {
+    it(`that says ${text.split(' ')[0]} has the command sent again on a new connection, write or not`, async () => {
       await using server = await FakeServer.start()
       server.expect('INCR').reply(new Error(text))
       server.expect('INCR').reply(1)

@@ -43,6 +43,24 @@ describe('while a server loads its data set', () => {
     world.assertBooks()
   })
 
+  it('a command is not refused by one idle connection after the other until its caller is told', async () => {
+    const world = await twoLanes({ maxConnections: 8, backoffMax: 20 })
+    const loans = Array.from({ length: 6 }, () => world.lease())
+    await world.run(20)
+    for (const loan of loans) loan.release()
+    world.server.mood = 'loading'
+    const calls = [world.send('SET', keyOn(0), 'a'), world.send('SET', keyOn(1), 'b')]
+    await world.run(200)
+    world.server.mood = 'ready'
+    await world.run(100)
+    assert.deepEqual(
+      calls.map(({ value }) => value),
+      ['OK', 'OK'],
+    )
+    assert.equal(world.stats.counters.closed.refused, 8)
+    world.assertBooks()
+  })
+
   it('what waits behind a command that was refused is not sent before it', async () => {
     const world = await twoLanes({ pipelining: 2 })
     for (const connection of world.server.open) connection.hold('requests')
@@ -198,7 +216,6 @@ describe('a transaction that was refused', () => {
       controller.abort(new Error('enough'))
       await assert.rejects(refused, /enough/)
       await server.listen()
-      await redis.connect()
       assert.equal(await redis.echo('behind it'), 'behind it')
       assert.equal(server.received.filter(([name]) => name === 'MULTI').length, 1)
     } finally {

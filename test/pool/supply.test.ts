@@ -246,6 +246,17 @@ describe('while dials fail', () => {
       assert.equal(call.state, 'answered')
     }
   })
+
+  it('a hopeless error is met again after backoffMax and no sooner, however many callers ask', async () => {
+    const world = new World({ backoffMin: 10, backoffMax: 1_000 })
+    world.server.helloError = 'WRONGPASS invalid username-password pair'
+    for (let step = 0; step < 1_000; step++) {
+      world.send('GET', 'k')
+      await world.run(10)
+    }
+    assert.equal(world.server.dials.length, 10)
+    assert.ok(world.calls.every(({ took }) => !(took > 1_010)))
+  })
 })
 
 describe('connect()', () => {

@@ -20,7 +20,7 @@ const ROUNDS = 10_000
 export class FakeClock implements Clock {
   #now: number
   #order = 0
-  #polls: (() => void)[] = []
+  #polls: { readonly callback: (asked: number) => void; readonly asked: number }[] = []
   readonly #timers = new Timers()
 
   constructor(start = 1_000_000) {
@@ -54,8 +54,8 @@ export class FakeClock implements Clock {
     return { cancel: () => this.#timers.drop(entry) }
   }
 
-  afterPoll(callback: () => void): void {
-    this.#polls.push(callback)
+  afterPoll(callback: (asked: number) => void): void {
+    this.#polls.push({ callback, asked: this.#now })
   }
 
   /**
@@ -93,6 +93,20 @@ export class FakeClock implements Clock {
     await this.settle()
   }
 
+  /**
+   * The next timer runs and the sockets are polled; then the loop stands still for `ms` before anything that was to come
+   * after that poll does, and what came in the meantime is read by the next one.
+   */
+  async stallAfterPoll(ms: number, arrive?: () => void | Promise<void>): Promise<void> {
+    await this.settle()
+    this.#now = Math.max(this.#now, this.#timers.first?.at ?? this.#now)
+    await this.#runDue()
+    this.#now += ms
+    await this.#poll()
+    await arrive?.()
+    await this.settle()
+  }
+
   /** Runs what is ready without moving time: microtasks, then `afterPoll`, until nothing is left. */
   async settle(): Promise<void> {
     await microtasks()
@@ -104,7 +118,7 @@ export class FakeClock implements Clock {
       if (this.#polls.length === 0) return
       const polls = this.#polls
       this.#polls = []
-      for (const poll of polls) poll()
+      for (const { callback, asked } of polls) callback(asked)
       await microtasks()
     }
     throw new Error(`afterPoll was asked for again and again, ${ROUNDS} times at ${this.#now} ms`)

@@ -10,6 +10,8 @@ import { FaultVerbs } from './fault-verbs.js'
 export interface FaultProxyOptions {
   port: number
   host?: string
+  /** Where it listens; by default on a free port of 127.0.0.1. */
+  listen?: { readonly host: string; readonly port: number }
   /** The same seed makes the same decisions. */
   seed?: number
   /**
@@ -35,7 +37,8 @@ export class FaultProxy extends FaultVerbs implements AsyncDisposable {
   #total = 0
   #target: { host: string; port: number }
   #server: Server | undefined
-  #port = 0
+  readonly #address: string
+  #port: number
   #silent = false
   #handshakeCommands: number | undefined
   #met: ((link: ProxyLink) => void) | undefined
@@ -43,6 +46,9 @@ export class FaultProxy extends FaultVerbs implements AsyncDisposable {
   private constructor(options: FaultProxyOptions) {
     super()
     const { port, host = '127.0.0.1', seed = 1, buffer = 16 * 2 ** 20, logPieces = false } = options
+    const { listen = { host: '127.0.0.1', port: 0 } } = options
+    this.#address = listen.host
+    this.#port = listen.port
     this.#target = { host, port }
     this.seed = seed
     this.#options = { buffer, logPieces }
@@ -59,7 +65,7 @@ export class FaultProxy extends FaultVerbs implements AsyncDisposable {
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${this.#port}`
+    return `redis://${this.#address}:${this.#port}`
   }
 
   /** Links that are open. */
@@ -119,7 +125,7 @@ export class FaultProxy extends FaultVerbs implements AsyncDisposable {
     this.#server = server
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen(this.#port, '127.0.0.1', resolve)
+      server.listen(this.#port, this.#address, resolve)
     })
     const address = server.address()
     if (typeof address === 'object' && address !== null) this.#port = address.port

@@ -142,7 +142,7 @@ class CountingClock implements Clock {
     return timer
   }
 
-  afterPoll(callback: () => void): void {
+  afterPoll(callback: (asked: number) => void): void {
     this.#clock.afterPoll(callback)
   }
 }

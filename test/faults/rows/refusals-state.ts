@@ -1,4 +1,4 @@
-// Rows C1 to C4: the server is full, loads its data set, runs a script, or cannot take writes.
+// Rows C1 to C3: the server is full, loads its data set, or runs a script.
 
 import { ConnectionPoolTimeoutError, type Lease, MaxClientsError } from '../../../src/index.js'
 import { pause, until, Witness } from '../../live/support-live.js'
@@ -7,7 +7,17 @@ import { recovery, recoveryCheck } from '../recovery.js'
 import type { Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
 import { startWorkload } from '../workload.js'
-import { atLeast, atMost, endedConnections, exactly, failedCalls, failedDials, SETTINGS } from './refusals-support.js'
+import {
+  atLeast,
+  atMost,
+  endedConnections,
+  errorCount,
+  exactly,
+  failedCalls,
+  failedDials,
+  SETTINGS,
+  succeedsAgain,
+} from './refusals-support.js'
 
 /** Connections that a full server has for the pool, which would like more. */
 const ROOM = 3
@@ -117,7 +127,7 @@ export async function loadingServer(context: Context): Promise<Outcome> {
     }
     busy = false
     const { history, verdict, examples } = await workload.report
-    const answered = await errorsOf(witness, 'LOADING')
+    const answered = await errorCount(server, 'LOADING')
     return {
       operations: history.entries.length,
       faults: rounds,
@@ -181,16 +191,4 @@ export async function busyServer(context: Context): Promise<Outcome> {
   } finally {
     await subject.close()
   }
-}
-
-/** More calls have succeeded than at the moment of asking. */
-function succeedsAgain(history: { readonly succeeded: number }): () => boolean {
-  const enough = history.succeeded + 100
-  return () => history.succeeded >= enough
-}
-
-/** How often the server has answered with an error of this kind. */
-async function errorsOf(witness: Witness, kind: string): Promise<number> {
-  const info = await witness.text('INFO', 'errorstats')
-  return Number(new RegExp(`errorstat_${kind}:count=(\\d+)`).exec(info)?.[1] ?? 0)
 }

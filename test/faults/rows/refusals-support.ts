@@ -1,6 +1,7 @@
 // What the rows of refusals share: the settings of their pools, and what counts of a pool are read for. Runs nothing.
 
 import type { PoolStats } from '../../../src/index.js'
+import type { RedisProcess } from '../../support/redis-process.js'
 import type { History } from '../history.js'
 import type { Check } from '../row.js'
 
@@ -13,6 +14,9 @@ export const SETTINGS = {
   backoffMin: 10,
   backoffMax: 200,
 } as const
+
+/** Replacements that follow one another sooner are paced: each change is to be one by itself, in ms. */
+export const CALM = 2 * SETTINGS.backoffMax + 50
 
 /** Attempts to make a connection that failed. */
 export function failedDials({ counters }: PoolStats): number {
@@ -40,4 +44,16 @@ export function atMost(what: string, value: number, limit: number, unit?: string
 
 export function atLeast(what: string, value: number, limit: number): Check {
   return { what, value, is: 'at least', limit }
+}
+
+/** More calls have succeeded than at the moment of asking. */
+export function succeedsAgain(history: { readonly succeeded: number }): () => boolean {
+  const enough = history.succeeded + 100
+  return () => history.succeeded >= enough
+}
+
+/** How often the server has answered with an error of this kind. */
+export async function errorCount(server: RedisProcess, kind: string): Promise<number> {
+  const { [`errorstat_${kind}`]: count = 'count=0' } = await server.info('errorstats')
+  return Number(count.replace('count=', ''))
 }

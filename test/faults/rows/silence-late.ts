@@ -25,8 +25,8 @@ const PATIENT = 32
 const PATIENCE = 3_000
 /** Milliseconds between two strikes, so that what a connection thinks of its reply times is not of the last one. */
 const CALM = 150
-/** Replies in that time that tell a lane from a connection that is idle. */
-const BUSY = 100
+/** Replies to more than a dozen bursts of all callers: by then a lane has forgotten how long the last strike took. */
+const BUSY = 5_000
 /** From a command that is not answered to the last one written behind it, in ms: by then its connection is late. */
 const NOTICED_WITHIN = 100
 /** From a command that is not answered until its reply can come at the earliest, in ms. */
@@ -117,10 +117,10 @@ function laneChecks(context: Context, struck: readonly LateLane[], pool: Connect
 /** Makes all lanes late, each by its own time, and waits until everything that they owe has come. */
 async function strike(proxy: FaultProxy, pool: ConnectionPool, random: Random): Promise<readonly LateLane[]> {
   const before = new Map(proxy.links.map((link) => [link, link.replies]))
+  const busy = () => proxy.links.filter((link) => link.replies - (before.get(link) ?? 0) > BUSY)
   await pause(CALM)
-  const lanes = proxy.links
-    .filter((link) => link.replies - (before.get(link) ?? 0) > BUSY)
-    .map((link) => new LateLane(link, between(random, LATE.least, LATE.most)))
+  await until('the lanes are busy', () => busy().length >= LANES)
+  const lanes = busy().map((link) => new LateLane(link, between(random, LATE.least, LATE.most)))
   const look = (): boolean => {
     const { shared } = pool.stats().connections
     for (const lane of lanes) lane.look(shared)
