@@ -5,9 +5,10 @@ import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { after, before, describe, it } from 'node:test'
 import { Redis } from '../../src/index.js'
+import { MOMENTS } from '../support/moments.js'
 import { pick, seeded } from '../support/random.js'
 import { liveSkip, RedisProcess } from '../support/redis-process.js'
-import { nextTurn, pause, until } from './support-live.js'
+import { until } from './support-live.js'
 
 const KEYS = 500
 const REASON = new Error('given up')
@@ -64,18 +65,6 @@ class Verdicts {
   }
 }
 
-/** Moments to give up, by what they wait for after the call. */
-const MOMENTS: Readonly<Record<string, () => Promise<void> | undefined>> = {
-  'at once': () => undefined,
-  'after a microtask': () => Promise.resolve(),
-  'once written': () => new Promise((resolve) => process.nextTick(resolve)),
-  'a turn later': () => nextTurn(),
-  'some turns later': async () => {
-    for (let turn = 0; turn < 3; turn++) await nextTurn()
-  },
-  'a millisecond later': () => pause(1),
-}
-
 describe('aborts on a real server', { skip: liveSkip }, () => {
   let server: RedisProcess
   let warnings: Error[]
@@ -127,7 +116,7 @@ describe('aborts on a real server', { skip: liveSkip }, () => {
       const handle = redis.withAbortSignal(controller.signal)
       const moment = pick(random, Object.keys(MOMENTS))
       const calls = Array.from({ length: 100 }, () => get(handle, verdicts, random, moment))
-      await MOMENTS[moment]?.()
+      await MOMENTS[moment]?.(random)
       controller.abort(REASON)
       await Promise.all([...calls, get(handle, verdicts, random, 'before the call')])
       verdicts.watch([controller.signal])
@@ -163,7 +152,7 @@ describe('aborts on a real server', { skip: liveSkip }, () => {
           group.push(verdicts.follow(whole, [textOf(a), textOf(b)], moment))
         }
         group.push(get(redis, verdicts, random, 'never'))
-        if (random() < 0.8) void giveUp(controller, moment)
+        if (random() < 0.8) void giveUp(controller, moment, random)
       }
       await Promise.all(group)
       verdicts.watch(signals)
@@ -201,7 +190,7 @@ describe('aborts on a real server', { skip: liveSkip }, () => {
               return (await Promise.all([lease.get(keyOf(key)), both]))[0]
             })
         group.push(verdicts.follow(call, textOf(key), moment))
-        if (random() < 0.8) void giveUp(controller, moment)
+        if (random() < 0.8) void giveUp(controller, moment, random)
       }
       await Promise.all(group)
       verdicts.watch(signals)
@@ -242,8 +231,8 @@ function get(handle: Redis, verdicts: Verdicts, random: () => number, moment: st
   return verdicts.follow(handle.get(keyOf(index)), textOf(index), moment)
 }
 
-async function giveUp(controller: AbortController, moment: string): Promise<void> {
-  await MOMENTS[moment]?.()
+async function giveUp(controller: AbortController, moment: string, random: () => number): Promise<void> {
+  await MOMENTS[moment]?.(random)
   controller.abort(REASON)
 }
 
@@ -263,7 +252,7 @@ async function round(redis: Redis, random: () => number, verdicts: Verdicts, siz
     const moment = pick(random, names)
     const call = get(redis.withAbortSignal(controller.signal), verdicts, random, moment)
     calls.push(call)
-    if (chance < 0.9) void giveUp(controller, moment)
+    if (chance < 0.9) void giveUp(controller, moment, random)
     // Once settled, an abort must change nothing.
     else if (chance < 0.95) void call.then(() => controller.abort(REASON))
   }

@@ -2,14 +2,16 @@
 
 import { getEventListeners } from 'node:events'
 import type { Redis } from '../../../src/index.js'
-import { nextTurn, pause, until } from '../../live/support-live.js'
+import { until } from '../../live/support-live.js'
 import { FaultProxy } from '../../support/fault-proxy.js'
-import { between, pick, type Random, seeded } from '../../support/random.js'
+import { MOMENTS } from '../../support/moments.js'
+import { pick, type Random, seeded } from '../../support/random.js'
 import { RedisProcess } from '../../support/redis-process.js'
 import type { Context, Outcome } from '../row.js'
 import { startBystanders } from '../soak/bystanders.js'
 import { respool, respoolOn, type Subject } from '../subject.js'
 import { appliedInDoubt, inTrouble, planOf } from '../trouble.js'
+import { sumOf } from '../verdict.js'
 import { atLeast, endedConnections, exactly } from './refusals-support.js'
 import { SETTINGS } from './settings.js'
 
@@ -18,29 +20,33 @@ const SLICE = 16
 const GIVEN_UP = new Error('given up')
 /** Calls that are made with a signal; the others wait beside them. */
 const IMPATIENT = 0.7
+/** Commands that may be under way on a lane: all that there are, or so few that most callers give up in a queue. */
+const WIDE = 1_000
+const NARROW = 4
 /** Longest wait for all aborts of one size, in ms. */
 const PATIENCE = 120_000
 
-/** What is waited for between a call and its abort. */
-const MOMENTS: readonly ((random: Random) => Promise<void> | undefined)[] = [
-  () => undefined,
-  () => Promise.resolve(),
-  () => new Promise((resolve) => process.nextTick(resolve)),
-  () => nextTurn(),
-  async (random) => {
-    for (let turns = between(random, 2, 12); turns > 0; turns--) await nextTurn()
-  },
-  (random) => pause(between(random, 1, 3)),
-]
-
 export async function abortStorm(context: Context): Promise<Outcome> {
+  const parts: Outcome[] = []
+  for (const pipelining of [WIDE, NARROW]) parts.push(await underAborts(context, pipelining))
+  return {
+    operations: parts.reduce((sum, { operations }) => sum + operations, 0),
+    faults: parts.reduce((sum, { faults }) => sum + faults, 0),
+    verdict: sumOf(parts.map(({ verdict }) => verdict)),
+    examples: parts.flatMap(({ examples = [] }) => examples),
+    checks: parts.flatMap(({ checks }) => checks),
+  }
+}
+
+async function underAborts(context: Context, pipelining: number): Promise<Outcome> {
   const { seed, scale } = context
-  const wanted = scale(5_000, 100_000)
+  const isNarrow = pipelining === NARROW
+  const wanted = Math.ceil(scale(5_000, 100_000) / 2)
   await using server = await RedisProcess.start()
   await using proxy = await FaultProxy.start({ port: server.port, seed })
   context.trace(proxy.log)
   proxy.slice(SLICE, 'down')
-  const patient = respool(proxy.url, SETTINGS)
+  const patient = respool(proxy.url, { ...SETTINGS, pipelining })
   const { redis } = patient
   const impatient = new Impatience(redis, seeded(seed))
   const plan = { ...planOf(context, SETTINGS.commandTimeout), operations: wanted }
@@ -50,12 +56,15 @@ export async function abortStorm(context: Context): Promise<Outcome> {
     await bystanders.end()
     const { crossed } = bystanders
     const stats = redis.pool.stats()
-    const dirty = stats.counters.closed.dirty ?? 0
+    const { counters } = stats
+    const dirty = counters.closed.dirty ?? 0
     return {
       faults: impatient.givenUp,
       recovery: [],
       checks: (report) => [
-        atLeast('writes that were given up, and applied', appliedInDoubt(report), 1),
+        isNarrow
+          ? atLeast('calls that had to wait behind a full lane', counters.waited, wanted)
+          : atLeast('writes that were given up, and applied', appliedInDoubt(report), 1),
         exactly('replies to leases and blocking commands that were crossed', crossed.length, 0),
         exactly('listeners left on signals', impatient.listeners, 0),
         exactly('connections that ended, but for those that a lease left changed', endedConnections(stats) - dirty, 0),
@@ -67,17 +76,14 @@ export async function abortStorm(context: Context): Promise<Outcome> {
 /** Makes calls with signals of their own, and aborts them at a moment of chance. */
 class Impatience {
   givenUp = 0
+  /** Of signals whose call had ended, before anybody aborted those that nobody had aborted. */
+  listeners = 0
   readonly #redis: Redis
   readonly #random: Random
-  readonly #signals: AbortSignal[] = []
 
   constructor(redis: Redis, random: Random) {
     this.#redis = redis
     this.#random = random
-  }
-
-  get listeners(): number {
-    return this.#signals.reduce((sum, signal) => sum + getEventListeners(signal, 'abort').length, 0)
   }
 
   /** Whoever gives up knows nothing of the command any more. */
@@ -98,12 +104,13 @@ class Impatience {
     const random = this.#random
     if (random() > IMPATIENT) return call(patient)
     const controller = new AbortController()
-    this.#signals.push(controller.signal)
     const called = call(respoolOn(this.#redis.withAbortSignal(controller.signal)))
-    const ended = called.catch((error: unknown) => {
+    const end = (error: unknown): void => {
       if (error === GIVEN_UP) this.givenUp++
-    })
-    const moment = pick(random, MOMENTS)(random)
+      this.listeners += getEventListeners(controller.signal, 'abort').length
+    }
+    const ended = called.then(end, end)
+    const moment = pick(random, Object.values(MOMENTS))(random)
     if (moment !== undefined) await Promise.race([moment, ended])
     controller.abort(GIVEN_UP)
     return called

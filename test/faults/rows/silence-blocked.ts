@@ -15,6 +15,10 @@ export const BLOCK = 300
 const CALM = 60
 /** A server on the same machine answers sooner, and the loop stops for longer. */
 const HURRIED = { ...SETTINGS, commandTimeout: 200, socketTimeout: 250 } as const
+/** From the beginning of a script until our loop stops as well, in ms. */
+const AHEAD = BLOCK / 2
+/** Longer than the script, and shorter than until the loop goes on. */
+const LESS_HURRIED = { ...SETTINGS, commandTimeout: BLOCK + AHEAD / 2, socketTimeout: BLOCK + AHEAD / 2 } as const
 const SCRIPT = `
   local function now() local t = redis.call('TIME'); return t[1] * 1000 + t[2] / 1000 end
   local start = now()
@@ -22,7 +26,11 @@ const SCRIPT = `
 
 export async function blockedLoops(context: Context): Promise<Outcome> {
   await using server = await RedisProcess.start()
-  const parts = [await slowScript(context, server), await blockedLoop(context, server)]
+  const parts = [
+    await slowScript(context, server),
+    await blockedLoop(context, server),
+    await bothAtOnce(context, server),
+  ]
   return {
     operations: parts.reduce((sum, { operations }) => sum + operations, 0),
     faults: parts.reduce((sum, { faults }) => sum + faults, 0),
@@ -42,9 +50,25 @@ function blockedLoop(context: Context, server: RedisProcess): Promise<Outcome> {
   return underBlocks(context, server, context.scale(3, 30), 'our own loop', HURRIED, async () => {
     // What was called in this turn is written, and answered while nobody can listen.
     await nextTurn()
-    const end = performance.now() + BLOCK
-    while (performance.now() < end);
+    stop()
   })
+}
+
+/** Replies come while nobody can listen, and deadlines pass between them and the end of the pause. */
+async function bothAtOnce(context: Context, server: RedisProcess): Promise<Outcome> {
+  const rounds = context.scale(2, 20)
+  await using culprit = await Witness.connect(server.port)
+  return await underBlocks(context, server, rounds, 'both', LESS_HURRIED, async () => {
+    const script = culprit.ask('EVAL', SCRIPT, '0')
+    await pause(AHEAD)
+    stop()
+    await script
+  })
+}
+
+/** This process does nothing, and leaves its time to the server. */
+function stop(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BLOCK)
 }
 
 function underBlocks(
@@ -52,7 +76,7 @@ function underBlocks(
   server: RedisProcess,
   rounds: number,
   what: string,
-  settings: typeof SETTINGS | typeof HURRIED,
+  settings: Readonly<Record<keyof typeof SETTINGS, number>>,
   block: () => Promise<unknown>,
 ): Promise<Outcome> {
   const subject = respool(server.url, settings)

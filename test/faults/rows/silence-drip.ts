@@ -59,6 +59,7 @@ export async function drip(context: Context): Promise<Outcome> {
     examples: crossed,
     checks: [
       atLeast('calls made', calls, operations),
+      atLeast('bytes that came one by one, for each call', bytes / calls, 25),
       exactly('kinds of replies', new Set(kinds.map(({ kind }) => kind)).size, 20),
       exactly('connections that ended', ended, 0),
     ],

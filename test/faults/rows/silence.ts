@@ -88,7 +88,7 @@ export const silence: readonly Row[] = [
   {
     id: 'B10',
     fault: 'The server, or this very process, does something else for a while',
-    injection: `a script of ${BLOCK} ms, and a loop of ${BLOCK} ms that outlasts every deadline`,
+    injection: `a script of ${BLOCK} ms, a loop that stands still for ${BLOCK} ms and outlasts every deadline, and both at once`,
     expected: 'a reply that has arrived is delivered, whatever the clock says by then',
     tiers: ['commit', 'nightly'],
     run: blockedLoops,
