@@ -26,6 +26,7 @@ export function pageOf(source: PageSource): string {
     ...matrix(source),
     ...sideBySide(source.contenders),
     ...meaning(),
+    ...missing(),
     ...repeating(source),
   ].join('\n')}\n`
 }
@@ -170,6 +171,15 @@ function meaning(): string[] {
   ]
 }
 
+function missing(): string[] {
+  return [
+    '## What is not shown',
+    '',
+    'All of it happens on one machine, over loopback, with one server at a time behind an address or a name. respool does not follow Sentinel or Cluster yet, so their failovers, reshardings and redirects are not in the matrix. Packets that are lost one by one are not either: TCP hides them, as delay.',
+    '',
+  ]
+}
+
 function repeating({ seed }: PageSource): string[] {
   return [
     '## Do it again',
@@ -182,7 +192,7 @@ function repeating({ seed }: PageSource): string[] {
     'npm run faults -- --tier nightly --write          # this page',
     '```',
     '',
-    'That the judge sees what it has to see is shown by `npm test -- faults`: for each verdict there are histories that are guilty of it, and clients that lie.',
+    'That the judge sees what it has to see is shown by `npm test -- faults`: for each verdict there are histories that are guilty of it, clients that lie, and mistakes put into respool itself that turn a row of the matrix red.',
   ]
 }
 

@@ -21,12 +21,12 @@ export const PROMISES: readonly Promised[] = [
   {
     title: 'Every call settles, and by its deadline',
     text: 'A server that is stopped, gone, silent or slow costs a caller the time it was willing to wait and a moment more. A queue that is full refuses at once.',
-    rows: ['A7', 'B1', 'F10'],
+    rows: ['A7', 'B1', 'B3', 'B4', 'B10', 'F10'],
   },
   {
     title: 'No write is repeated behind your back, and errors tell what happened',
     text: '`not-sent` and `rejected` mean that the command was not applied. `ambiguous` means that its reply was lost: it may have been applied, once or not at all. A write that was acknowledged is there.',
-    rows: ['A1', 'A2', 'A11'],
+    rows: ['A1', 'A2', 'A6', 'A11', 'B2'],
   },
   {
     title: 'A connection that is lent out comes back clean, or not at all',
@@ -34,9 +34,14 @@ export const PROMISES: readonly Promised[] = [
     rows: ['F3', 'F5'],
   },
   {
+    title: 'There are never more connections than allowed, and never a storm of them',
+    text: 'Those that are being made and those that end count as well. A server that is down, full or unwilling meets a few attempts a second.',
+    rows: ['A6', 'B4', 'C1', 'C7', 'F6', 'F7'],
+  },
+  {
     title: 'A hostile server cannot crash or bloat the process',
     text: 'Nothing is allocated because a header says so, nesting and lengths have limits, and bytes that are not RESP end their connection.',
-    rows: ['E4', 'E5', 'E6'],
+    rows: ['E4', 'E5', 'E6', 'E11'],
   },
   {
     title: 'No secret is shown',
@@ -46,6 +51,6 @@ export const PROMISES: readonly Promised[] = [
   {
     title: 'It is back a moment after the fault is over',
     text: 'A connection that ended is replaced without being asked; while a server is away, attempts are few, and the pause between them is at most `backoffMax`.',
-    rows: ['A1', 'A4', 'A5', 'B1', 'B4'],
+    rows: ['A1', 'A4', 'A5', 'A6', 'B1', 'B4', 'C5'],
   },
 ]
