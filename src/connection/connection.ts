@@ -32,7 +32,7 @@ import type { Dialer, Transport, TransportEvents } from './transport.js'
  */
 const EAGER = 8
 
-/** A socket that holds back more than this takes no new commands until it has drained; a burst is asked at every so much. */
+/** Bytes encoded and held back by the socket: beyond this no new commands are taken until it has drained. */
 const HIGH_WATER = 256 * 1024
 
 export class Connection implements ReplyHandler, TransportEvents {

@@ -92,13 +92,13 @@ function optional(step: Promise<unknown>): Promise<unknown> {
   })
 }
 
-/**
- * A server that cannot save to disk refuses PING as it refuses writes, and goes on serving whoever reads.
- * https://github.com/redis/redis/blob/7.0.15/src/server.c (processCommand)
- */
+/** Refusals of PING alone. A server that cannot save to disk serves whoever reads, and a user may lack the permission. */
+const PING_REFUSED: ReadonlySet<string> = new Set(['MISCONF', 'NOPERM'])
+
+/** https://github.com/redis/redis/blob/7.0.15/src/server.c (processCommand) */
 function proofOf(ping: Promise<unknown>, nonce: string): Promise<unknown> {
   return ping.catch((error: unknown) => {
-    if (error instanceof ReplyError && error.kind === 'MISCONF') return nonce
+    if (error instanceof ReplyError && PING_REFUSED.has(error.kind)) return nonce
     throw error
   })
 }

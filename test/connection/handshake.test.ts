@@ -114,14 +114,19 @@ describe('the handshake', () => {
     }
   })
 
-  it('is ready for reads where PING is refused because the server cannot save', async () => {
-    await using server = await FakeServer.start()
-    server.expect('PING').reply(new Error('MISCONF Redis is configured to save RDB snapshots, and cannot.'))
-    server.expect('GET').reply('value')
-    await using redis = new Redis(server.url)
-    assert.equal(await redis.get('key'), 'value')
-    assert.equal(server.connections.length, 1)
-  })
+  for (const refusal of [
+    'MISCONF Redis is configured to save RDB snapshots, and cannot.',
+    "NOPERM this user has no permissions to run the 'ping' command",
+  ]) {
+    it(`is ready where nothing but PING may be refused: ${refusal.split(' ')[0]}`, async () => {
+      await using server = await FakeServer.start()
+      server.expect('PING').reply(new Error(refusal))
+      server.expect('GET').reply('value')
+      await using redis = new Redis(server.url)
+      assert.equal(await redis.get('key'), 'value')
+      assert.equal(server.connections.length, 1)
+    })
+  }
 
   it('asks for another nonce each time', async () => {
     await using server = await FakeServer.start()
