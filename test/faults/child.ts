@@ -3,11 +3,20 @@
 import { nextTurn } from '../live/support-live.js'
 import type { Assignment, Message, WorkName } from './in-child.js'
 import type { Context, Outcome } from './row.js'
+import { collectedObjects } from './rows/leaks-collection.js'
+import { repeatedLives } from './rows/leaks-lives.js'
+import { modelRuns, simulatedRuns } from './rows/pool-logic.js'
+import { refusalsOfFullQueue } from './rows/pool-queue.js'
 import { soak } from './soak/soak.js'
 import { Strays, textOf } from './strays.js'
 
 const WORK: Readonly<Record<WorkName, (context: Context) => Promise<Outcome>>> = {
   soak,
+  simulation: simulatedRuns,
+  model: modelRuns,
+  'full queue': refusalsOfFullQueue,
+  lives: repeatedLives,
+  collection: collectedObjects,
 }
 /** Lines of each log that are handed on. */
 const TAIL = 20

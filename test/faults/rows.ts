@@ -4,7 +4,8 @@ import type { Row } from './row.js'
 import { bytes } from './rows/bytes.js'
 import { connections } from './rows/connections.js'
 import { leaks } from './rows/leaks.js'
+import { pool } from './rows/pool.js'
 import { refusals } from './rows/refusals.js'
 import { secrets } from './rows/secrets.js'
 
-export const ROWS: readonly Row[] = [...connections, ...refusals, ...bytes, ...leaks, ...secrets]
+export const ROWS: readonly Row[] = [...connections, ...refusals, ...bytes, ...pool, ...leaks, ...secrets]

@@ -3,8 +3,9 @@
 // quiet. Knows no single fault.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { nextTurn, until } from '../../live/support-live.js'
+import { until } from '../../live/support-live.js'
 import { pick, type Random, seededFor } from '../../support/random.js'
+import { collect } from '../memory.js'
 import { recovery } from '../recovery.js'
 import type { Context, Outcome } from '../row.js'
 import { startWorkload } from '../workload.js'
@@ -143,10 +144,6 @@ function unaccounted({ subject }: Stand): number {
 }
 
 async function weigh(): Promise<NodeJS.MemoryUsage> {
-  // What the first turn lets go of, another collection finds.
-  for (let times = 3; times > 0; times--) {
-    await nextTurn()
-    globalThis.gc?.()
-  }
+  await collect()
   return process.memoryUsage()
 }
