@@ -142,6 +142,10 @@ class BlockingCall {
     const lost = (): void => {
       if (connection.error !== undefined) this.#failed(lossOf(label, 'ambiguous', connection.error))
     }
+    // There a PING would be one more command of the transaction.
+    if (isInTransaction(connection.slots())) {
+      connection.destroy('aborted', `nothing proves inside of a transaction that ${label} was answered once`)
+    }
     if (connection.isClosed) {
       lost()
       return
@@ -217,6 +221,16 @@ function failOrRepeat(host: BlockingHost, entry: Entry, request: Request, error:
 
 function isUnblocked(error: unknown): boolean {
   return error instanceof ReplyError && error.kind === 'UNBLOCKED'
+}
+
+/** Whether what is in flight leaves a transaction open. */
+function isInTransaction(requests: Iterable<Request>): boolean {
+  let isOpen = false
+  for (const { label } of requests) {
+    if (label === 'MULTI') isOpen = true
+    else if (label === 'EXEC' || label === 'DISCARD') isOpen = false
+  }
+  return isOpen
 }
 
 function isText(reply: Reply, text: string): boolean {
