@@ -149,14 +149,16 @@ export class Keeper {
 
   /** The server must never be the one that finds a connection idle; nor must a middlebox. */
   #ping(entry: Entry, now: number): void {
-    if (entry.place !== 'idle' && entry.place !== 'shared') return
-    const interval = Math.min(
-      this.#settings.pingInterval || Number.POSITIVE_INFINITY,
-      (this.#serverTimeout ?? Number.POSITIVE_INFINITY) / 2,
-    )
-    if (entry.connection.inFlight > 0 || now - entry.connection.activeAt < interval) return
+    if (now < this.#pingAt(entry)) return
     entry.connection.ping(new Request(['PING'], NO_KEY, ignore, ignore))
     this.watch()
+  }
+
+  /** When it has been silent for so long that it is to be pinged; Infinity for never. */
+  #pingAt({ place, connection }: Entry): number {
+    if ((place !== 'idle' && place !== 'shared') || connection.inFlight > 0) return Number.POSITIVE_INFINITY
+    const interval = this.#settings.pingInterval || Number.POSITIVE_INFINITY
+    return connection.activeAt + Math.min(interval, (this.#serverTimeout ?? Number.POSITIVE_INFINITY) / 2)
   }
 
   /** Learns the server's `timeout`; a server that keeps it to itself has to be pinged at `pingInterval`. */
@@ -186,11 +188,12 @@ export class Keeper {
     return holder.since + leakThreshold
   }
 
-  /** Milliseconds to the end of the first lifetime, or to the moment at which the first lease is to be called a leak. */
+  /** Milliseconds to the first lifetime that ends, lease that is to be called a leak, or ping. */
   #untilDue(): number {
-    const due = this.#roster.all().map(({ place, doomed, expiresAt, holder }) => {
-      const ages = place !== 'closing' && doomed === undefined
-      return Math.min(ages ? expiresAt : Number.POSITIVE_INFINITY, this.#leaksAt(holder))
+    const due = this.#roster.all().map((entry) => {
+      const ages = entry.place !== 'closing' && entry.doomed === undefined
+      const endsAt = ages ? entry.expiresAt : Number.POSITIVE_INFINITY
+      return Math.min(endsAt, this.#leaksAt(entry.holder), this.#pingAt(entry))
     })
     return Math.min(...due) - this.#clock.now()
   }

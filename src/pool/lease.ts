@@ -56,6 +56,7 @@ export class PoolLease {
       first.turnAway(lost(first.label, connection))
       return
     }
+    if (this.#session.isInTransaction) first.blocksFor = 0
     if (!this.#keeper.prepare(first)) return
     for (let request: Request | undefined = first; request !== undefined; request = request.next) {
       this.#session.note(request.args)

@@ -39,6 +39,11 @@ export class Session {
     }
   }
 
+  /** Whether commands are queued there, so that none of them blocks. */
+  get isInTransaction(): boolean {
+    return this.#marks.has('multi')
+  }
+
   /** The commands that leave the session as it was found, or undefined when only a new connection would. */
   cleanup(): RedisArgument[][] | undefined {
     if (this.#marks.has('unknown')) return undefined

@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url'
 import type { Context, Outcome } from './row.js'
 
 const CHILD = fileURLToPath(new URL('child.js', import.meta.url))
+/** Objects in the heap are counted by a function that node calls experimental. */
+const FLAGS = ['--expose-gc', '--disable-warning=ExperimentalWarning']
 /** With nothing left in it a process ends by itself, in ms. */
 const ENDS_WITHIN = 2_000
 
@@ -35,7 +37,7 @@ export type Message = Ending | { readonly kind: 'note'; readonly line: string }
 
 export async function inChild(work: WorkName, { tier, seed, minutes, note, trace }: Context): Promise<Outcome> {
   const assignment: Assignment = { work, tier, seed, minutes }
-  const child = fork(CHILD, [JSON.stringify(assignment)], { execArgv: ['--expose-gc'], serialization: 'advanced' })
+  const child = fork(CHILD, [JSON.stringify(assignment)], { execArgv: FLAGS, serialization: 'advanced' })
   let last: Ending | undefined
   child.on('message', (message) => {
     if (!isMessage(message)) return

@@ -119,6 +119,17 @@ describe('pings', () => {
     assert.ok(pings.length >= 12 && pings.length <= 20, `${pings.length} pings of two connections in 10 s`)
   })
 
+  it('come at pingInterval after the last byte, not at the next look of the keeper', async () => {
+    const world = new World({ pingInterval: 1_000, idleTimeout: 0, maxLifetime: 0, minConnections: 1 })
+    await world.warm()
+    await world.run(1_700)
+    const call = world.send('GET', 'key')
+    await world.run(1_020)
+    const last = world.server.applied.at(-1)
+    assert.equal(last?.args[0], 'PING')
+    assert.ok(last.at - call.settledAt >= 990, `after ${last.at - call.settledAt} ms`)
+  })
+
   it('come at half of the timeout that the server itself has, so that it never closes first', async () => {
     const world = new World({ pingInterval: 30_000, idleTimeout: 0, maxLifetime: 0 })
     world.server.timeout = 4

@@ -348,6 +348,33 @@ describe('a blocking command', () => {
     assert.equal(world.stats.connections.leased, 0)
   })
 
+  it('that is let go in front of an open transaction costs its connection, for nothing could be proven there', async () => {
+    const world = new World({ maxConnections: 3 })
+    await world.warm()
+    const loan = await world.leased()
+    const controller = new AbortController()
+    const pop = world.sendOnWith({ signal: controller.signal }, loan, 'BLPOP', 'q', '0')
+    await world.run(20)
+    const behind = [world.sendOn(loan, 'MULTI'), world.sendOn(loan, 'INCR', 'k')]
+    controller.abort(new Error('enough'))
+    await world.run(20)
+    assert.deepEqual([pop.outcome, ...behind.map(({ outcome }) => outcome)], ['ambiguous', 'ambiguous', 'ambiguous'])
+    assert.deepEqual(world.stats.counters.closed, { aborted: 1 })
+  })
+
+  it('inside of a transaction blocks nothing, and nothing is sent beside it', async () => {
+    const world = new World({ maxConnections: 2 })
+    const loan = await world.leased()
+    world.sendOn(loan, 'MULTI')
+    // Silence after which a connection has to prove that it is alive before a command blocks on it.
+    await world.run(600)
+    const pop = world.sendOn(loan, 'BLPOP', 'q', '0')
+    const end = world.sendOn(loan, 'EXEC')
+    await world.run(20)
+    assert.equal(pop.value, 'QUEUED')
+    assert.deepEqual([end.state, Array.isArray(end.value) && end.value.length], ['answered', 1])
+  })
+
   it('that the server does not let go of costs its connection after a second', async () => {
     const world = new World({ maxConnections: 3 })
     await world.warm()

@@ -60,6 +60,8 @@ function take(world: World, model: Model, controller?: AbortController): void {
 }
 
 const nat = fc.nat(9)
+/** One of these numbers; the least and the greatest come more often than others. */
+const CLOSES = 6
 
 const commands = [
   fc.constant(step('acquire', (world, model) => take(world, model), isOpen)),
@@ -128,11 +130,14 @@ const commands = [
     }),
   ),
   fc.constant(step('retire', ({ pool }) => pool.retire())),
-  fc.constant(
-    step('close', ({ pool }, model) => {
-      model.closing = true
-      void pool.close(300)
-    }),
+  // Rarely, for there is little that can be done to a pool after that.
+  nat.map((index) =>
+    index === CLOSES
+      ? step('close', ({ pool }, model) => {
+          model.closing = true
+          void pool.close(300)
+        })
+      : step('advance 0', (world) => world.run(0)),
   ),
 ]
 

@@ -33,7 +33,7 @@ class Followed {
     return [...this.#references].flatMap(([what, references]): Check[] => {
       const gone = references.filter((reference) => reference.deref() === undefined).length
       return [
-        { what: `${what} that were over`, value: references.length, is: 'at least', limit: least },
+        { what: what, value: references.length, is: 'at least', limit: least },
         { what: 'of these collected', value: (100 * gone) / references.length, is: 'exactly', limit: 100, unit: '%' },
       ]
     })
@@ -77,16 +77,18 @@ async function openAndEnd(
 ) {
   const handles = Array.from({ length: AT_ONCE }, () => {
     const redis = new Redis(url, { maxConnections: EACH, minConnections: EACH, maxConnecting: EACH })
-    followed.add('handles', redis)
-    followed.add('pools', redis.pool)
+    followed.add('handles that were closed', redis)
+    followed.add('pools that were closed', redis.pool)
     return redis
   })
   await Promise.all(handles.map((redis) => redis.connect()))
   made.alive += Number(queryObjects(Connection))
   const ends = handles.map(async (redis, index) => {
-    const lease = followed.add('leases', await redis.lease())
+    const lease = followed.add('leases whose pool was closed', await redis.lease())
     const controller = new AbortController()
-    const aborted = redis.withAbortSignal(followed.add('signals', controller.signal)).blPop('nothing', 0)
+    const aborted = redis
+      .withAbortSignal(followed.add('signals of calls that were cut short', controller.signal))
+      .blPop('nothing', 0)
     const calls = [
       redis.get('key'),
       redis.multi().incr('a').exec(),
@@ -95,7 +97,7 @@ async function openAndEnd(
       redis.blPop('nothing', 0),
     ]
     made.calls += calls.length
-    for (const call of calls) followed.add('last calls', call)
+    for (const call of calls) followed.add('promises of such calls', call)
     const settled = Promise.allSettled(calls)
     if (index % 2 === 0) controller.abort()
     if (index % 3 > 0) lease.release()
@@ -113,7 +115,7 @@ async function useAndGoOn(url: string, wanted: number) {
   const redis = new Redis(url, { pingInterval: 0, maxConnections: 3 })
   let calls = 0
   try {
-    for (let round = 0; round < wanted; round++) calls += await useOnce(redis, followed)
+    for (let rounds = wanted; rounds > 0; rounds--) calls += await useOnce(redis, followed)
     await collect()
     return { followed, calls, requests: Number(queryObjects(Request)) }
   } finally {
@@ -123,7 +125,7 @@ async function useAndGoOn(url: string, wanted: number) {
 
 async function useOnce(redis: Redis, followed: Followed): Promise<number> {
   const controller = new AbortController()
-  followed.add('signals of calls', controller.signal)
+  followed.add('signals, while the pool goes on', controller.signal)
   const aborting = redis.withAbortSignal(controller.signal)
   const calls = [
     redis.set('key', 'value'),
@@ -131,9 +133,9 @@ async function useOnce(redis: Redis, followed: Followed): Promise<number> {
     aborting.get('key'),
     redis.sendCommand(['NOSUCHCOMMAND']),
     redis.withCommandOptions({ timeout: 1 }).sendCommand(['DEBUG', 'SLEEP', '0']),
-    redis.lease((lease) => followed.add('leases given back', lease).ping()),
+    redis.lease((lease) => followed.add('leases given back, while the pool goes on', lease).ping()),
   ]
-  for (const call of calls) followed.add('calls', call)
+  for (const call of calls) followed.add('promises, while the pool goes on', call)
   const settled = Promise.allSettled(calls)
   controller.abort()
   await settled

@@ -14,7 +14,7 @@ const IDLE = 5
 /** Milliseconds that connecting takes. */
 export const CONNECTING = 150
 /** Milliseconds for which each caller keeps its connection. */
-const HOLD = 5
+const HOLD = 3
 /** Callers beyond the idle connections in a spike so small that each of them may have a dial to itself. */
 const FEW = 3
 const MOST_OF_IDEAL = 2

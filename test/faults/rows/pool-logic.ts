@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { poolProperty } from '../../pool/model.js'
 import { withoutStacks } from '../../simulation/many.js'
 import { describeFailure, type RunResult, simulate } from '../../simulation/simulation.js'
-import { inChild } from '../in-child.js'
+import { inChild, type WorkName } from '../in-child.js'
 import type { Context, Outcome } from '../row.js'
 import { CLEAN } from '../verdict.js'
 
@@ -29,9 +29,17 @@ const HURT = [
   'stalled',
 ] as const
 
-export async function simulation(context: Context): Promise<Outcome> {
+export function simulation(context: Context): Promise<Outcome> {
+  return inSeveral('simulation', context)
+}
+
+export function model(context: Context): Promise<Outcome> {
+  return inSeveral('model', context)
+}
+
+async function inSeveral(work: WorkName, context: Context): Promise<Outcome> {
   const parts = Array.from({ length: PROCESSES }, (_, index) =>
-    inChild('simulation', { ...context, seed: context.seed * PROCESSES + index }),
+    inChild(work, { ...context, seed: context.seed * PROCESSES + index }),
   )
   return (await Promise.all(parts)).reduce(added)
 }
@@ -53,7 +61,7 @@ function added(one: Outcome, other: Outcome): Outcome {
 
 export function simulatedRuns(context: Context): Promise<Outcome> {
   const runs = context.scale(30, 4_000)
-  const replays = context.scale(4, 200)
+  const replays = context.scale(5, 200)
   const from = FRESH + (context.seed % RANGES) * APART
   return withoutStacks(async () => {
     const sums = { steps: 0, commands: 0, hurt: 0 }
@@ -102,12 +110,8 @@ function sameWords(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((word, index) => word === other[index])
 }
 
-export function model(context: Context): Promise<Outcome> {
-  return inChild('model', context)
-}
-
 export async function modelRuns(context: Context): Promise<Outcome> {
-  const wanted = context.scale(1_000, 50_000)
+  const wanted = context.scale(500, 25_000)
   const sums = { runs: 0, deeds: 0, ended: 0 }
   const property = poolProperty(({ calls, loans, closed, connectErrors }) => {
     sums.runs++
