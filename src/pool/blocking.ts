@@ -139,20 +139,20 @@ class BlockingCall {
     // A second answer goes to the first of those behind it, and the proof gets that of the last.
     const isNext = connection.inFlight === 0
     const distrust = (): void => connection.destroy('protocol-error', `the server answered ${label} twice`)
+    const doubt = (): void => connection.destroy('aborted', `nothing proves that the server answered ${label} once`)
     const lost = (): void => {
       if (connection.error !== undefined) this.#failed(lossOf(label, 'ambiguous', connection.error))
     }
     // There a PING would be one more command of the transaction.
-    if (isInTransaction(connection.slots())) {
-      connection.destroy('aborted', `nothing proves inside of a transaction that ${label} was answered once`)
-    }
+    if (isInTransaction(connection.slots())) doubt()
     if (connection.isClosed) {
       lost()
       return
     }
     const nonce = randomBytes(8).toString('hex')
     const proof = new Request(['PING', nonce], NO_KEY, ignore, (error) => {
-      distrust()
+      // The refusal of a PING, as by a server that is loading, or a second answer: who could tell?
+      doubt()
       if (!isNext || error instanceof ConnectionError) lost()
       else this.#fail(error)
     })
