@@ -44,8 +44,8 @@ export class Alone implements BlockingHost {
     dispatch.borrow(borrower, () => room.admitCommand(borrower, request))
   }
 
-  sendBlocking(entry: Entry, request: Request): void {
-    sendBlocking(this, entry, request)
+  sendBlocking(entry: Entry, request: Request, inTransaction = false): void {
+    sendBlocking(this, entry, request, inTransaction)
   }
 
   execute(request: Request): void {

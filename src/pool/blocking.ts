@@ -41,10 +41,11 @@ export interface BlockingHost {
 
 /**
  * Sends `request` on the entry's connection. Its signal or deadline asks the server to unblock the connection and then
- * takes whichever reply wins: an element that was popped in the meantime is delivered, never dropped.
+ * takes whichever reply wins: an element that was popped in the meantime is delivered, never dropped. Nothing else is
+ * sent where a transaction may be open.
  */
-export function sendBlocking(host: BlockingHost, entry: Entry, request: Request): void {
-  new BlockingCall(host, entry, request).start()
+export function sendBlocking(host: BlockingHost, entry: Entry, request: Request, inTransaction: boolean): void {
+  new BlockingCall(host, entry, request).start(inTransaction)
 }
 
 class BlockingCall {
@@ -64,7 +65,7 @@ class BlockingCall {
     this.#request = request
   }
 
-  start(): void {
+  start(inTransaction: boolean): void {
     const request = this.#request
     const { signal, deadline } = request
     const { connection } = this.#entry
@@ -74,7 +75,8 @@ class BlockingCall {
     if (signal !== undefined) this.#stopListening = onAbort(signal, () => this.#giveUp(signal.reason))
     if (Number.isFinite(deadline)) this.#deadline = setDeadline(clock, deadline - clock.now(), () => this.#expire())
     // Written together; until it is answered, silence is judged as after any other command.
-    if (clock.now() - connection.activeAt > PROOF_AFTER) connection.send(new Request(['PING'], NO_KEY, ignore, ignore))
+    const wasSilent = clock.now() - connection.activeAt > PROOF_AFTER
+    if (wasSilent && !inTransaction) connection.send(new Request(['PING'], NO_KEY, ignore, ignore))
     this.#send()
     // Granted by a listener of this very signal, it is told of no abort any more.
     if (signal?.aborted) this.#giveUp(signal.reason)
@@ -137,18 +139,19 @@ class BlockingCall {
   #prove(inStep: () => void): void {
     const { connection } = this.#entry
     const { label, mapping } = this.#request
+    const doubt = (): void => connection.destroy('aborted', `nothing proves that the server answered ${label} once`)
     const lost = (): void => {
       if (connection.error !== undefined) this.#failed(lossOf(label, 'ambiguous', connection.error))
     }
-    if (connection.inFlight > 0) connection.destroy('aborted', `what was sent behind ${label} might get its answer`)
+    if (connection.inFlight > 0) doubt()
     if (connection.isClosed) {
       lost()
       return
     }
-    const distrust = (): void => connection.destroy('protocol-error', `the server answered ${label} twice`)
     const nonce = randomBytes(8).toString('hex')
     const proof = new Request(['PING', nonce], NO_KEY, ignore, (error) => {
-      distrust()
+      // The refusal of a PING, as by a server that is loading, or a second answer: who could tell?
+      doubt()
       if (error instanceof ConnectionError) lost()
       else this.#fail(error)
     })
@@ -158,7 +161,7 @@ class BlockingCall {
         inStep()
         return
       }
-      distrust()
+      connection.destroy('protocol-error', `the server answered ${label} twice`)
       if (reply === null) this.#fail(undefined)
       else this.#answered(reply, protocol)
     }

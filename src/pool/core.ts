@@ -168,8 +168,8 @@ export class PoolCore {
 
   // What the holder of a lease asks for
 
-  sendBlocking(entry: Entry, request: Request): void {
-    this.alone.sendBlocking(entry, request)
+  sendBlocking(entry: Entry, request: Request, inTransaction: boolean): void {
+    this.alone.sendBlocking(entry, request, inTransaction)
   }
 
   execute(request: Request): void {

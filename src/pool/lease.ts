@@ -12,8 +12,8 @@ export interface LeaseKeeper {
   readonly database: number
   /** The entry is clean; `quiet` says that nothing its holder sent is unanswered. */
   giveBack(entry: Entry, quiet: boolean): void
-  /** Sends a blocking command so that giving up on it loses nothing. */
-  sendBlocking(entry: Entry, request: Request): void
+  /** Sends a blocking command so that giving up on it loses nothing; a transaction may be open around it. */
+  sendBlocking(entry: Entry, request: Request, inTransaction: boolean): void
   /** Arms the deadline and the AbortSignal of a request. */
   prepare(request: Request): boolean
 }
@@ -56,14 +56,13 @@ export class PoolLease {
       first.turnAway(lost(first.label, connection))
       return
     }
-    if (this.#session.isInTransaction) first.blocksFor = 0
     if (!this.#keeper.prepare(first)) return
     for (let request: Request | undefined = first; request !== undefined; request = request.next) {
       this.#session.note(request.args)
       // What its session knew is gone with its connection.
       request.retry = 'none'
     }
-    if (first.blocksFor > 0) this.#keeper.sendBlocking(entry, first)
+    if (first.blocksFor > 0) this.#keeper.sendBlocking(entry, first, this.#session.isInTransaction)
     else connection.send(first)
   }
 

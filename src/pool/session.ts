@@ -39,7 +39,7 @@ export class Session {
     }
   }
 
-  /** Whether commands are queued there, so that none of them blocks. */
+  /** Whether a transaction may be open, which every command would become part of. */
   get isInTransaction(): boolean {
     return this.#marks.has('multi')
   }

@@ -362,7 +362,7 @@ describe('a blocking command', () => {
     assert.deepEqual(world.stats.counters.closed, { aborted: 1 })
   })
 
-  it('inside of a transaction blocks nothing, and nothing is sent beside it', async () => {
+  it('inside of a transaction is the only thing that is sent there', async () => {
     const world = new World({ maxConnections: 2 })
     const loan = await world.leased()
     world.sendOn(loan, 'MULTI')
