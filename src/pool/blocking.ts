@@ -150,7 +150,7 @@ class BlockingCall {
     }
     const nonce = randomBytes(8).toString('hex')
     const proof = new Request(['PING', nonce], NO_KEY, ignore, (error) => {
-      // The refusal of a PING, as by a server that is loading, or a second answer: who could tell?
+      // The refusal of a PING, as by a server that runs a script, or a second answer: who could tell?
       doubt()
       if (error instanceof ConnectionError) lost()
       else this.#fail(error)

@@ -53,7 +53,7 @@ describe('a blocking command that was let go and is answered again', () => {
   })
 
   for (const [what, answer, reason] of [
-    ['an error', new Error('LOADING Redis is loading the dataset in memory'), 'aborted'],
+    ['an error', new Error('BUSY Redis is busy running a script.'), 'aborted'],
     ['nothing popped', null, 'protocol-error'],
   ] as const) {
     it(`fails as it was given up when ${what} comes in place of the proof`, async () => {
