@@ -67,6 +67,8 @@ async function run(subject: Subject, port: Whereabouts, plan: Plan, history: His
   } finally {
     end.come = true
   }
+  // Where calls stand still, faults may go on.
+  while (plan.busy?.()) await pause(10)
   // Another witness: faults of the server hit the connections of all.
   const state = await withWitness(port, (witness) => readState(witness, keys, history))
   return { operations: history.entries.length, history, state, ...check(history.entries, state, plan.deadline) }
