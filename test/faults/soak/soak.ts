@@ -8,6 +8,7 @@ import { pick, type Random, seededFor } from '../../support/random.js'
 import { collect } from '../memory.js'
 import { recovery } from '../recovery.js'
 import type { Context, Outcome } from '../row.js'
+import { textOf } from '../strays.js'
 import { startWorkload } from '../workload.js'
 import { startBystanders } from './bystanders.js'
 import { DEADLINE, MAX_CONNECTIONS, Stage, type Stand } from './stage.js'
@@ -108,7 +109,9 @@ async function struckBy(stage: Stage, tally: Tally, trouble: Trouble, random: Ra
   const watching = { goesOn: true }
   const watched = watch(stage, tally, watching)
   try {
-    await trouble.run({ stage, proxy, random })
+    await trouble.run({ stage, proxy, random }).catch((error: unknown) => {
+      throw new Error(`the trouble '${trouble.name}' did not come about: ${textOf(error)}`)
+    })
     const recoveries = stage.stands.map(({ name, subject }) => recovery(subject, GIVEN_UP, `recovery:${name}`))
     tally.struck(trouble.name, Math.max(...(await Promise.all(recoveries))))
   } finally {
