@@ -3,6 +3,7 @@
 import { uniqueValue } from './history.js'
 import type { Check, Context, Outcome } from './row.js'
 import type { Subject } from './subject.js'
+import { sumOf } from './verdict.js'
 import { type Plan, type Report, startWorkload, type Workload } from './workload.js'
 
 /** What a trouble came to. */
@@ -49,6 +50,17 @@ export function appliedInDoubt({ history, state }: Report): number {
   const lists = [...state.lists.values(), ...[...state.units.values()].map(({ list }) => list)]
   const there = new Set(lists.flat())
   return history.entries.filter((entry) => entry.state === 'ambiguous' && there.has(uniqueValue(entry))).length
+}
+
+/** One outcome of several parts of a row, without a figure for their recovery. */
+export function together(parts: readonly Outcome[]): Outcome {
+  return {
+    operations: parts.reduce((sum, { operations }) => sum + operations, 0),
+    faults: parts.reduce((sum, { faults }) => sum + faults, 0),
+    verdict: sumOf(parts.map(({ verdict }) => verdict)),
+    examples: parts.flatMap(({ examples = [] }) => examples),
+    checks: parts.flatMap(({ checks }) => checks),
+  }
 }
 
 export function planOf({ seed, scale }: Context, deadline: number): Omit<Plan, 'busy'> {

@@ -8,7 +8,8 @@ import { atMost, recovery, recoveryCheck } from '../recovery.js'
 import type { Context, Outcome, Row } from '../row.js'
 import { respool } from '../subject.js'
 import { inTrouble, planOf } from '../trouble.js'
-import { CALM, exactly, failedCalls, SETTINGS, succeedsAgain } from './refusals-support.js'
+import { exactly, failedCalls, succeedsAgain } from './figures.js'
+import { CALM, SETTINGS } from './settings.js'
 
 const [HERE, THERE] = ['127.0.0.1', '127.0.0.2'] as const
 /** A server that is a primary no more has no client after this long, in ms. */

@@ -7,7 +7,7 @@ import type { Check, Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
 import { sumOf } from '../verdict.js'
 import { type Report, startWorkload } from '../workload.js'
-import { atLeast, atMost, endedConnections, exactly, failedCalls } from './refusals-support.js'
+import { atLeast, atMost, endedConnections, exactly, failedCalls } from './figures.js'
 import { SETTINGS } from './settings.js'
 
 const OPERATIONS = 2_000

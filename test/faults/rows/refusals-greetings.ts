@@ -12,7 +12,8 @@ import type { Check, Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
 import { inTrouble, planOf } from '../trouble.js'
 import { sumOf } from '../verdict.js'
-import { atLeast, exactly, failedCalls, SETTINGS, succeedsAgain } from './refusals-support.js'
+import { atLeast, exactly, failedCalls, succeedsAgain } from './figures.js'
+import { SETTINGS } from './settings.js'
 
 const LOGIN = { username: 'app', password: 'right' } as const
 /** A scripted server that says nothing is given up after this long, in ms. */

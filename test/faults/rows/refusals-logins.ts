@@ -7,7 +7,8 @@ import { atMost as atMostMs, recovery, recoveryCheck } from '../recovery.js'
 import type { Check, Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
 import { inTrouble, longestCall, planOf } from '../trouble.js'
-import { atLeast, atMost, endedConnections, exactly, failedCalls, SETTINGS, succeedsAgain } from './refusals-support.js'
+import { atLeast, atMost, endedConnections, exactly, failedCalls, succeedsAgain } from './figures.js'
+import { SETTINGS } from './settings.js'
 
 const USER = 'app'
 const RULES = ['~*', '&*', '+@all'] as const

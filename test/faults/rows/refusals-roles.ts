@@ -9,7 +9,8 @@ import { recovery, recoveryCheck } from '../recovery.js'
 import type { Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
 import { inTrouble } from '../trouble.js'
-import { atLeast, CALM, errorCount, exactly, failedCalls, SETTINGS, succeedsAgain } from './refusals-support.js'
+import { atLeast, errorCount, exactly, failedCalls, succeedsAgain } from './figures.js'
+import { CALM, SETTINGS } from './settings.js'
 
 /** From the moment at which the name leads to the new primary, in ms. */
 const WRITES_WITHIN = 250

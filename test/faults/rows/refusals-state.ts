@@ -15,9 +15,9 @@ import {
   exactly,
   failedCalls,
   failedDials,
-  SETTINGS,
   succeedsAgain,
-} from './refusals-support.js'
+} from './figures.js'
+import { SETTINGS } from './settings.js'
 
 /** Connections that a full server has for the pool, which would like more. */
 const ROOM = 3

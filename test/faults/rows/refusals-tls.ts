@@ -14,7 +14,8 @@ import { atMost as atMostMs } from '../recovery.js'
 import type { Check, Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
 import { inTrouble, planOf } from '../trouble.js'
-import { atLeast, atMost, exactly, failedCalls, SETTINGS, succeedsAgain } from './refusals-support.js'
+import { atLeast, atMost, exactly, failedCalls, succeedsAgain } from './figures.js'
+import { SETTINGS } from './settings.js'
 
 type Client = Options<3, NoMapping>
 

@@ -10,15 +10,8 @@ import { recovery, recoveryCheck } from '../recovery.js'
 import type { Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
 import { inTrouble, planOf } from '../trouble.js'
-import {
-  atLeast,
-  endedConnections,
-  errorCount,
-  exactly,
-  failedCalls,
-  SETTINGS,
-  succeedsAgain,
-} from './refusals-support.js'
+import { atLeast, endedConnections, errorCount, exactly, failedCalls, succeedsAgain } from './figures.js'
+import { SETTINGS } from './settings.js'
 
 /** Calls that each kind has to refuse. */
 const REFUSED = 1_000

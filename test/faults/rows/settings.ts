@@ -9,3 +9,6 @@ export const SETTINGS = {
   backoffMin: 10,
   backoffMax: 200,
 } as const
+
+/** Replacements that follow one another sooner are paced: each change is to be one by itself, in ms. */
+export const CALM = 2 * SETTINGS.backoffMax + 50

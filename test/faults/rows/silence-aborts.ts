@@ -10,9 +10,8 @@ import { RedisProcess } from '../../support/redis-process.js'
 import type { Context, Outcome } from '../row.js'
 import { startBystanders } from '../soak/bystanders.js'
 import { respool, respoolOn, type Subject } from '../subject.js'
-import { appliedInDoubt, inTrouble, planOf } from '../trouble.js'
-import { sumOf } from '../verdict.js'
-import { atLeast, endedConnections, exactly } from './refusals-support.js'
+import { appliedInDoubt, inTrouble, planOf, together } from '../trouble.js'
+import { atLeast, endedConnections, exactly } from './figures.js'
 import { SETTINGS } from './settings.js'
 
 /** Replies come in pieces of at most so many bytes, so that some are given up in the middle. */
@@ -29,13 +28,7 @@ const PATIENCE = 120_000
 export async function abortStorm(context: Context): Promise<Outcome> {
   const parts: Outcome[] = []
   for (const pipelining of [WIDE, NARROW]) parts.push(await underAborts(context, pipelining))
-  return {
-    operations: parts.reduce((sum, { operations }) => sum + operations, 0),
-    faults: parts.reduce((sum, { faults }) => sum + faults, 0),
-    verdict: sumOf(parts.map(({ verdict }) => verdict)),
-    examples: parts.flatMap(({ examples = [] }) => examples),
-    checks: parts.flatMap(({ checks }) => checks),
-  }
+  return together(parts)
 }
 
 async function underAborts(context: Context, pipelining: number): Promise<Outcome> {

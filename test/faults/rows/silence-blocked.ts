@@ -5,9 +5,8 @@ import { nextTurn, pause, Witness } from '../../live/support-live.js'
 import { RedisProcess } from '../../support/redis-process.js'
 import type { Check, Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
-import { inTrouble, planOf } from '../trouble.js'
-import { sumOf } from '../verdict.js'
-import { atLeast, endedConnections, exactly, failedCalls } from './refusals-support.js'
+import { inTrouble, planOf, together } from '../trouble.js'
+import { atLeast, endedConnections, exactly, failedCalls } from './figures.js'
 import { SETTINGS } from './settings.js'
 
 export const BLOCK = 300
@@ -32,13 +31,7 @@ export async function blockedLoops(context: Context): Promise<Outcome> {
     await blockedLoop(context, server),
     await bothAtOnce(context, server),
   ]
-  return {
-    operations: parts.reduce((sum, { operations }) => sum + operations, 0),
-    faults: parts.reduce((sum, { faults }) => sum + faults, 0),
-    verdict: sumOf(parts.map(({ verdict }) => verdict)),
-    examples: parts.flatMap(({ examples = [] }) => examples),
-    checks: parts.flatMap(({ checks }) => checks),
-  }
+  return together(parts)
 }
 
 async function slowScript(context: Context, server: RedisProcess): Promise<Outcome> {

@@ -5,7 +5,7 @@ import { FakeServer } from '../../support/fake-server.js'
 import { FaultProxy } from '../../support/fault-proxy.js'
 import type { Context, Outcome } from '../row.js'
 import { CLEAN } from '../verdict.js'
-import { atLeast, endedConnections, exactly } from './refusals-support.js'
+import { atLeast, endedConnections, exactly } from './figures.js'
 import { endOf, isSame, replyKinds } from './reply-kinds.js'
 import { SETTINGS } from './settings.js'
 

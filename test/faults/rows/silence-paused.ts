@@ -8,7 +8,7 @@ import { atMost } from '../recovery.js'
 import type { Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
 import { inTrouble, planOf } from '../trouble.js'
-import { failedCalls } from './refusals-support.js'
+import { failedCalls } from './figures.js'
 import { SETTINGS } from './settings.js'
 import { CALM } from './silence-support.js'
 

@@ -1,22 +1,9 @@
-// What the rows of refusals share: the settings of their pools, and what counts of a pool are read for. Runs nothing.
+// What counts of pools, histories and servers the rows read for their figures, and the figures in short. Runs nothing.
 
 import type { PoolStats } from '../../../src/index.js'
 import type { RedisProcess } from '../../support/redis-process.js'
 import type { History } from '../history.js'
 import type { Check } from '../row.js'
-
-export const SETTINGS = {
-  maxConnections: 4,
-  connectTimeout: 1_000,
-  commandTimeout: 500,
-  socketTimeout: 1_000,
-  acquireTimeout: 1_000,
-  backoffMin: 10,
-  backoffMax: 200,
-} as const
-
-/** Replacements that follow one another sooner are paced: each change is to be one by itself, in ms. */
-export const CALM = 2 * SETTINGS.backoffMax + 50
 
 /** Attempts to make a connection that failed. */
 export function failedDials({ counters }: PoolStats): number {
