@@ -221,7 +221,9 @@ class Run {
     if (held.length < count) stage.findings.report('I12', `only ${held.length} of ${count} leases were to be had again`)
     if (count < maxConnections) call(stage, [['ECHO']])
     for (const lease of held) call(stage, [['ECHO']], { lease })
-    await world.run(50)
+    // The one beside them may have to wait for a connection, as they had.
+    const last = world.clock.now() + backoffMax + connectTimeout + 50
+    while (stage.ledger.pending.size > 0 && world.clock.now() < last) await world.run(5)
     const [deed] = stage.ledger.pending
     if (deed !== undefined) stage.findings.report('I12', `${deed.name} has no answer, though nothing is wrong any more`)
     for (const loan of held) loan.release()

@@ -9,8 +9,8 @@ import { usedHeap } from '../memory.js'
 import type { Context, Outcome } from '../row.js'
 import { CLEAN } from '../verdict.js'
 
-/** Rounds before the count begins: code is compiled and buffers are made that every later round uses. */
-const WARM = 40
+/** Rounds before the count begins: for hundreds of them code is compiled that every later round uses. */
+const WARM = { commit: 200, nightly: 600 } as const
 /** Commands, leases and blocking commands of each round. */
 const CALLS = 22
 const MEGABYTE = 2 ** 20
@@ -23,7 +23,8 @@ export async function repeatedLives(context: Context): Promise<Outcome> {
   const { signal } = new AbortController()
   const noClients = (): Promise<void> =>
     until('no client is left', async () => (await witness.clients()).length === 0, CLIENTS_GONE_WITHIN).catch(() => {})
-  for (let round = 0; round < WARM; round++) await openUseClose(server.url, round, signal)
+  const warm = context.scale(WARM.commit, WARM.nightly)
+  for (let round = 0; round < warm; round++) await openUseClose(server.url, round, signal)
   await noClients()
   const before = await usedHeap()
   const served = await witness.figure('stats', 'total_connections_received')
