@@ -85,8 +85,14 @@ async function untilDone(callers: Promise<unknown>, history: History, deadline: 
   const finish = callers.finally(() => {
     done = true
   })
+  const isStill = (): boolean => performance.now() - history.movedAt >= deadline + GRACE + PATIENCE
   const stalled = async (): Promise<void> => {
-    while (!done && performance.now() - history.movedAt < deadline + GRACE + PATIENCE) await pause(10)
+    while (!done) {
+      await pause(10)
+      // Where this very process stood still, what came meanwhile is read first.
+      if (isStill()) await pause(GRACE)
+      if (isStill()) return
+    }
   }
   await Promise.race([finish, stalled()])
 }
