@@ -65,8 +65,8 @@ describe('the words after npm run faults', () => {
     '--minutes 3': /--minutes is for --tier soak/,
     '--seed x': /--seed takes a whole number/,
     '--json=1': /--json takes no value/,
-    '--write': /--write needs --tier nightly and all rows/,
-    '--write --tier nightly --row A1': /--write needs --tier nightly and all rows/,
+    '--write --tier soak': /--write needs all rows/,
+    '--write --tier nightly --row A1': /--write needs all rows/,
   }
   for (const [words, says] of Object.entries(wrong)) {
     it(`say what is wrong with '${words}'`, () => {

@@ -34,7 +34,7 @@ Hurts a real redis-server's connections in every way the matrix knows, and shows
   --row A1,B5                  only these rows
   --seed N                     repeats what was left to chance; a random one by default
   --minutes N                  how long a soak lasts; ${SOAK_MINUTES} by default, growth is judged from 10 on
-  --write                      write docs/reliability.md; with --tier nightly and all rows
+  --write                      write docs/reliability.md; with all rows, best at full size: --tier nightly
   --json                       print one JSON document
   --help                       show this
 
@@ -88,8 +88,8 @@ export function readArguments(words: readonly string[], rows: readonly Row[]): W
     return wrong(`--minutes takes a whole number from 1 to ${MOST_MINUTES}, not '${minutes}'`)
   if (values.minutes !== undefined && tier !== 'soak') return wrong('--minutes is for --tier soak')
   const write = values.write === true
-  if (write && (tier !== 'nightly' || given.length > 0))
-    return wrong('--write needs --tier nightly and all rows: the page is written as a whole')
+  if (write && (tier === 'soak' || given.length > 0))
+    return wrong('--write needs all rows of a tier, commit or nightly: the page is written as a whole')
   return {
     kind: 'run',
     tier,

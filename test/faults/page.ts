@@ -46,7 +46,7 @@ function opening({ results, machine, seed, date }: PageSource): string[] {
   return [
     '# Reliability',
     '',
-    '<!-- Written by `npm run faults -- --tier nightly --write`; changes by hand are lost. -->',
+    '<!-- Written by `npm run faults -- --write`; changes by hand are lost. -->',
     '',
     'What respool promises when the network, the server or the caller misbehaves, and the run that shows it. Every row of the matrix below brings up real servers, hurts the connections to them in one way, and judges each single call by what the server holds afterwards.',
     '',

@@ -57,7 +57,7 @@ async function runMatrix(wanted: WantedRun): Promise<number> {
   }
   endOnSignal(show)
   await runAll(wanted, results)
-  if (whole && tier === 'nightly') contenders.push(...(await sideBySide(seed, json)))
+  if (whole && (write || tier === 'nightly')) contenders.push(...(await sideBySide(seed, json)))
   show()
   const green = results.length === chosen.length && results.every(isGreen)
   if (write && green) writePage(results, contenders, seed)

@@ -159,7 +159,8 @@ export class Ledger implements Witness {
     for (const each of this.#unitOf(deed)) each.failedIn = this.turn
     if (error instanceof ReplyError) this.#judgeErrorReply(deed, error)
     const hasElement = deed.args[0] === 'BLPOP' && Array.isArray(deed.reply?.result)
-    if (hasElement && !this.#facts.holdsReplies) this.#dropped(deed)
+    const outcome = error instanceof RespoolError ? error.outcome : undefined
+    if (hasElement && !this.#facts.holdsReplies && !isGivenUp(deed, outcome)) this.#dropped(deed)
     if (deed.signal?.aborted && error === deed.signal.reason) return
     if (!(error instanceof RespoolError)) {
       this.#findings.report('sound', `${deed.name} failed with ${show(error)}`)
@@ -265,7 +266,8 @@ export class Ledger implements Witness {
     const traffic = this.#trafficOf(connection)
     if (traffic.chain === deed.chain) traffic.unanswered--
     const hasElement = args[0] === 'BLPOP' && Array.isArray(result)
-    if (deed.state === 'failed' && hasElement && !this.#facts.holdsReplies) this.#dropped(deed)
+    const isLost = deed.state === 'failed' && hasElement && !isGivenUp(deed, deed.outcome)
+    if (isLost && !this.#facts.holdsReplies) this.#dropped(deed)
   }
 
   // Judgements of one command
@@ -322,6 +324,11 @@ export class Ledger implements Witness {
     const name = last.startsWith('#') ? last : args[0] === 'BLPOP' ? (args.at(-2) ?? '') : ''
     return name === '' ? undefined : this.deeds[Number(name.slice(1))]
   }
+}
+
+/** With a connection whose replies are in doubt goes what its holder had sent behind them, and the holder is told so. */
+function isGivenUp({ lease }: Deed, outcome: string | undefined): boolean {
+  return lease !== undefined && outcome === 'ambiguous'
 }
 
 function isSame(value: unknown, wire: Wire): boolean {
