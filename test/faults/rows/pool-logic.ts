@@ -60,7 +60,7 @@ function added(one: Outcome, other: Outcome): Outcome {
 }
 
 export function simulatedRuns(context: Context): Promise<Outcome> {
-  const runs = context.scale(30, 3_000)
+  const runs = context.scale(20, 3_000)
   const replays = context.scale(5, 200)
   const from = FRESH + (context.seed % RANGES) * APART
   return withoutStacks(async () => {
