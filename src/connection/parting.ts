@@ -1,6 +1,6 @@
 // Owns the end of a connection after its last word: it counts until the server has let go of it too. Knows no commands.
 
-import type { Clock, Timer } from '../base/clock.js'
+import { type Clock, setDeadline, type Timer } from '../base/clock.js'
 import type { CloseReason } from '../base/errors.js'
 import type { Transport } from './transport.js'
 
@@ -36,7 +36,8 @@ export class Parting {
       this.end()
       return
     }
-    this.#linger = this.#clock.setTimeout(() => this.#giveUp(), LINGER, true)
+    // Not from a timer: libuv resets nothing whose goodbye the kernel has not had, and node forgets the open socket then.
+    this.#linger = setDeadline(this.#clock, LINGER, () => this.#giveUp(), true)
     this.#transport.end()
   }
 

@@ -19,7 +19,8 @@ export async function resetAfterBytes(socket: Socket): Promise<void> {
  * it leaves for `destroy`; fake-server.test.ts notices when a version of node does not know it any more.
  */
 export function reset(socket: Socket): void {
-  // A unix socket cannot be reset.
-  if (socket.remoteAddress !== undefined) Reflect.set(socket, 'resetAndClosing', true)
+  // A unix socket cannot be reset, and neither can one whose goodbye is on its way: node would lose it, still open.
+  const saysGoodbye = socket.writableEnded && !socket.writableFinished
+  if (socket.remoteAddress !== undefined && !saysGoodbye) Reflect.set(socket, 'resetAndClosing', true)
   socket.destroy()
 }
