@@ -13,6 +13,7 @@ import type { HolderStats, PoolStats } from '../pool/stats.js'
 import { type CloseOptions, readCloseTimeout } from './call-options.js'
 import { TypedEmitter } from './events.js'
 import { type ConnectionPoolOptions, type ResolvedConnectionPoolOptions, readConnectionPoolOptions } from './options.js'
+import type { SubscriptionGap } from './subscription-gap.js'
 
 /** What a connection is called in events. */
 export interface ConnectionInfo {
@@ -32,11 +33,14 @@ export interface ConnectionPoolEvents {
   release: []
   /** A lease is held for longer than `leakThreshold`. */
   leak: [HolderStats]
+  /** A subscriber's connection was lost, and all is subscribed to again: messages may have been missed meanwhile. */
+  gap: [SubscriptionGap]
   /** The pool was closed or destroyed. */
   end: []
 }
 
 let kernel: (pool: ConnectionPool) => Pool
+let tellGap: (pool: ConnectionPool, gap: SubscriptionGap) => void
 
 /** Options that were read already. */
 class Resolved {
@@ -54,6 +58,7 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
 
   static {
     kernel = (pool) => pool.#pool
+    tellGap = (pool, gap) => pool.#tell('gap', gap)
   }
 
   /**
@@ -154,6 +159,11 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
 /** The pool below a `ConnectionPool`, for the other files of this layer. */
 export function poolOf(pool: ConnectionPool): Pool {
   return kernel(pool)
+}
+
+/** Tells whoever listens to the pool of a time in which messages may have been missed. */
+export function announce(pool: ConnectionPool, gap: SubscriptionGap): void {
+  tellGap(pool, gap)
 }
 
 /** A pool from options that were read already. */

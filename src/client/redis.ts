@@ -20,6 +20,7 @@ import {
   promiseOf,
 } from './command-set.js'
 import {
+  announce,
   type ConnectionPool,
   type ConnectionPoolEvents,
   isConnectionPool,
@@ -28,6 +29,7 @@ import {
 } from './connection-pool.js'
 import { Lease } from './lease.js'
 import { type RedisOptions as OptionsWithPool, optionsFromEnvironment, readClientOptions } from './options.js'
+import { Listening, PubSub, type PubSubAliases } from './pubsub.js'
 import { refusal } from './refusals.js'
 import { Transaction } from './transaction.js'
 
@@ -48,28 +50,33 @@ type Listener<Event extends keyof ConnectionPoolEvents> = (...args: ConnectionPo
 class View {
   readonly pool: ConnectionPool
   readonly settings: CommandSettings
+  readonly listening: Listening
 
-  constructor(pool: ConnectionPool, settings: CommandSettings) {
+  constructor(pool: ConnectionPool, settings: CommandSettings, listening: Listening) {
     this.pool = pool
     this.settings = settings
+    this.listening = listening
   }
 }
 
 // addCommands() below gives the class what this declares.
 export interface Redis<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = NoMapping>
-  extends CommandMethods<RESP, TM> {}
+  extends CommandMethods<RESP, TM>,
+    PubSubAliases<TM> {}
 
 /**
  * A handle on a pool: make one per service and share it. Commands of all callers share a few connections; what blocks
  * gets one to itself; `lease` and `multi` do what needs a connection of its own.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above.
-export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = NoMapping> {
+export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = NoMapping> extends PubSub<TM> {
   /** The connections behind this handle. */
   readonly pool: ConnectionPool
   readonly #pool: Pool
   readonly #settings: CommandSettings
   readonly #execute: (request: Request) => void
+  /** @internal */
+  protected readonly listening: Listening
 
   /**
    * Connects to nothing yet; the first command does, or `connect()`.
@@ -79,11 +86,13 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
   constructor(url: string | URL, options?: RedisOptions<RESP, TM>)
   constructor(options?: RedisOptions<RESP, TM>)
   constructor(first?: string | URL | RedisOptions<RESP, TM>, second?: RedisOptions<RESP, TM>) {
-    const { pool, settings } = first instanceof View ? first : open(first, second)
+    super()
+    const { pool, settings, listening } = first instanceof View ? first : open(first, second)
     const kernel = poolOf(pool)
     this.pool = pool
     this.#pool = kernel
     this.#settings = settings
+    this.listening = listening
     this.#execute = (request) => kernel.execute(request)
   }
 
@@ -175,7 +184,9 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
   /** The same pool, with replies of other types: `withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })`. */
   withTypeMapping<MAPPING extends TypeMapping>(typeMapping: MAPPING): Redis<RESP, MAPPING> {
     const read = readCommandOptions({ typeMapping })
-    return new Redis<RESP, MAPPING>(new View(this.pool, { ...this.#settings, typeMapping: read.typeMapping }))
+    return new Redis<RESP, MAPPING>(
+      new View(this.pool, { ...this.#settings, typeMapping: read.typeMapping }, this.listening),
+    )
   }
 
   /** The same pool; calls on this handle reject when the signal is aborted. */
@@ -192,7 +203,7 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
       timeout: timeout ?? this.#settings.timeout,
       retry: retry ?? this.#settings.retry,
     }
-    return new Redis<RESP, TM>(new View(this.pool, settings))
+    return new Redis<RESP, TM>(new View(this.pool, settings, this.listening))
   }
 
   /** @internal */
@@ -202,6 +213,11 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** @internal */
+  protected get listeningSettings(): CommandSettings {
+    return this.#settings
   }
 
   async #lease(options: LeaseOptions | undefined): Promise<Lease<RESP, TM>> {
@@ -220,7 +236,7 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
 addCommands(Redis.prototype)
 
 // Not in the types, and not in the table of commands: who calls them all the same is told what to do instead.
-for (const name of ['WATCH', 'UNWATCH', 'SELECT', 'MONITOR', 'SUBSCRIBE']) {
+for (const name of ['WATCH', 'UNWATCH', 'SELECT']) {
   const value = (): Promise<never> => Promise.reject(refusal([name]))
   for (const method of [name, name.toLowerCase()]) Object.defineProperty(Redis.prototype, method, { value })
 }
@@ -228,10 +244,11 @@ for (const name of ['WATCH', 'UNWATCH', 'SELECT', 'MONITOR', 'SUBSCRIBE']) {
 function open(first: unknown, second: unknown): View {
   const read = readClientOptions(isConnectionPool, first, second)
   const pool = read.shared ?? poolFrom(read)
-  return new View(pool, {
+  const settings: CommandSettings = {
     typeMapping: read.client.typeMapping,
     signal: undefined,
     timeout: pool.options.commandTimeout,
     retry: pool.options.retry,
-  })
+  }
+  return new View(pool, settings, new Listening(poolOf(pool), (gap) => announce(pool, gap)))
 }

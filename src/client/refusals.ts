@@ -21,6 +21,7 @@ export function refusal(args: readonly RedisArgument[]): ArgumentError {
 export function rejectUnanswerable(args: readonly RedisArgument[], protocol: 2 | 3): void {
   const command = wireNameOf(args)
   if (!UNANSWERABLE.has(command) && !(protocol === 2 && SUBSCRIPTIONS.test(command))) return
-  const message = `${command} would leave commands without replies of their own, and is not supported`
+  const instead = command === 'MONITOR' || SUBSCRIPTIONS.test(command) ? 'call it on the handle' : 'it is not supported'
+  const message = `${command} would leave commands without replies of their own: ${instead}`
   throw new ArgumentError(message, { command, outcome: 'not-sent' })
 }

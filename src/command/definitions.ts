@@ -13,6 +13,7 @@ export type {
   RedisArgument,
   ReplyWithTypeMapping,
   RespVersions,
+  SimpleStringReply,
   TransformReply,
   TypeMapping,
 } from '@redis/client/dist/lib/RESP/types.js'

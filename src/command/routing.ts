@@ -43,7 +43,7 @@ interface SessionCommand {
 }
 
 const LEASE = 'use lease() and send it on the connection you hold'
-const SUBSCRIBE = 'it turns the connection into a stream of messages, for which there is no handle yet'
+const SUBSCRIBE = 'use subscribe(), pSubscribe(), sSubscribe() and their opposites, which listen on one of their own'
 const TRANSACTION = 'use multi(), which sends a whole transaction at once, or lease() with watch()'
 const CREDENTIALS = 'give `username` and `password` as options, so that every connection logs in with them'
 const TRACKING = 'invalidations arrive on one connection: use lease()'
@@ -72,7 +72,7 @@ const SESSION: ReadonlyMap<string, SessionCommand> = new Map<string, SessionComm
   ['HIMPORT DISCARDALL', dirty(LEASE)],
   ['HIMPORT PREPARE', dirty(LEASE)],
   ['HIMPORT SET', { effect: 'none', instead: 'it needs a fieldset prepared on the same connection: use lease()' }],
-  ['MONITOR', dirty('it turns the connection into a stream of messages, which is not supported')],
+  ['MONITOR', dirty('use monitor(), which listens on one of its own')],
   ['MULTI', { effect: 'multi', instead: TRANSACTION }],
   ['PSUBSCRIBE', dirty(SUBSCRIBE)],
   ['PSYNC', dirty(LEASE)],

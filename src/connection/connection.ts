@@ -19,7 +19,7 @@ import { endOf, lossOf } from './ending.js'
 import { type Handshake, type HandshakeResult, handshakeError } from './handshake.js'
 import { type Answer, Integrity } from './integrity.js'
 import { Parting } from './parting.js'
-import { confirmsSubscription } from './push.js'
+import { confirmsSubscription, MESSAGE_MAPPING } from './push.js'
 import { redacted } from './redaction.js'
 import { Request } from './request.js'
 import { RoundTrip } from './round-trip.js'
@@ -50,6 +50,8 @@ export class Connection implements ReplyHandler, TransportEvents {
   errorReplies = 0
   /** Whether the socket still holds back what was written. */
   saturated = false
+  /** Tells messages from replies where both look alike: pub/sub under RESP2, and MONITOR. */
+  isMessage: ((reply: Reply) => boolean) | undefined
 
   readonly #settings: ConnectionSettings
   readonly #clock: Clock
@@ -145,14 +147,6 @@ export class Connection implements ReplyHandler, TransportEvents {
     if (request === undefined) return
     this.#encoder.encode(request.args)
     this.#slots.push(request)
-  }
-
-  /** Sends a request that does not count as use. */
-  ping(request: Request): void {
-    const usedAt = this.usedAt
-    this.send(request)
-    this.flush()
-    this.usedAt = usedAt
   }
 
   /** The requests that hold slots, oldest first, tombstones included. */
@@ -282,6 +276,10 @@ export class Connection implements ReplyHandler, TransportEvents {
   // ReplyHandler
 
   onReply(value: Reply): void {
+    if (this.isMessage?.(value)) {
+      this.#owner.push(value)
+      return
+    }
     const request = this.#slots.take()
     if (request === undefined) throw new ProtocolError('a reply came that no command asked for')
     if (this.#integrity === undefined) request.succeed(value, this.protocol)
@@ -324,7 +322,7 @@ export class Connection implements ReplyHandler, TransportEvents {
   }
 
   replyMapping(): ReplyMapping | undefined {
-    return this.#slots.oldest?.mapping
+    return this.isMessage === undefined ? this.#slots.oldest?.mapping : MESSAGE_MAPPING
   }
 
   #becomeReady(result: HandshakeResult): void {

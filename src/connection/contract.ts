@@ -22,7 +22,8 @@ export interface ConnectionOwner {
   closed(error: ConnectionError): void
   /** Told after `closed`: the server has let go of the connection too, or was given enough time to. */
   gone(): void
-  push(items: Reply[]): void
+  /** Something came that answers no command: a push, or a message that looks like a reply. */
+  push(message: Reply): void
   /** A flush was answered after so many milliseconds. */
   replied(milliseconds: number): void
 }

@@ -19,7 +19,8 @@ export interface PoolEvents {
   connectFailed(error: ConnectionError): void
   released(): void
   leaked(holder: HolderStats): void
-  pushed(items: Reply[]): void
+  /** Something came that answers no command, on a connection that nobody listens to. */
+  pushed(message: Reply): void
 }
 
 export interface PoolDependencies {

@@ -12,7 +12,7 @@ import { Dispatch } from './dispatch.js'
 import { hungUp, reasonOf } from './endings.js'
 import { Keeper } from './keeper.js'
 import { Recall } from './recall.js'
-import { Entry, type Holder, Roster } from './roster.js'
+import { Entry, type Holder, isCallers, Roster } from './roster.js'
 import { Counters, describeHolder, type PoolStats } from './stats.js'
 import { isHopeless, Supply } from './supply.js'
 import type { Caller, Waiter } from './waiters.js'
@@ -94,7 +94,8 @@ export class PoolCore {
   /** Ends the connection once it is free, and takes it out of use until then. */
   doom(entry: Entry, reason: CloseReason): void {
     entry.doomed = reason
-    if (entry.place === 'idle') this.#endIfUnwanted(entry)
+    if (entry.listener !== undefined) entry.listener.recalled()
+    else if (entry.place === 'idle') this.#endIfUnwanted(entry)
     else if (entry.place === 'shared' || entry.place === 'late') this.dispatch.drain(entry)
   }
 
@@ -287,6 +288,9 @@ export class PoolCore {
     if (place === 'shared' || place === 'late' || place === 'draining') this.dispatch.lanesChanged()
     if (place === 'connecting') this.#connectFailed(error)
     else this.#deps.events.closed(connection, error)
+    const { listener } = entry
+    entry.listener = undefined
+    listener?.lost(error)
     this.serve()
   }
 
@@ -295,8 +299,9 @@ export class PoolCore {
     this.serve()
   }
 
-  push(_entry: Entry, items: Reply[]): void {
-    this.#deps.events.pushed(items)
+  push({ listener }: Entry, message: Reply): void {
+    if (listener === undefined) this.#deps.events.pushed(message)
+    else listener.received(message)
   }
 
   replied(milliseconds: number): void {
@@ -305,7 +310,7 @@ export class PoolCore {
 
   /** The connection is nobody's any more, unless its holder or an UNBLOCK keeps it. */
   freed(entry: Entry): void {
-    if (entry.holder === undefined || entry.holder.kind === 'lease' || this.alone.isHeld(entry)) return
+    if (entry.holder === undefined || isCallers(entry.holder) || this.alone.isHeld(entry)) return
     this.#endHold(entry)
     this.roster.move(entry, 'idle', this.now())
     this.#endIfUnwanted(entry)
@@ -339,11 +344,6 @@ export class PoolCore {
     // A wrong password does not heal by waiting; but what works already may still serve those who wait.
     if (!isHopeless(error) || this.roster.ready > 0) return
     const { message, reason, address, cause } = error
-    const unsent = new ConnectionError(message, reason, address, { outcome: 'not-sent', cause })
-    for (const waiter of this.dispatch.leases.takeAll()) {
-      waiter.leave()
-      waiter.item.turnAway(unsent)
-    }
-    for (const { item } of this.dispatch.takeCommands()) item.turnAway(unsent)
+    this.dispatch.turnAway(new ConnectionError(message, reason, address, { outcome: 'not-sent', cause }))
   }
 }

@@ -150,13 +150,15 @@ export class Keeper {
   /** The server must never be the one that finds a connection idle; nor must a middlebox. */
   #ping(entry: Entry, now: number): void {
     if (now < this.#pingAt(entry)) return
-    entry.connection.ping(new Request(['PING'], NO_KEY, ignore, ignore))
+    ask(entry, new Request(['PING'], NO_KEY, ignore, ignore))
     this.watch()
   }
 
   /** When it has been silent for so long that it is to be pinged; Infinity for never. */
-  #pingAt({ place, connection }: Entry): number {
-    if ((place !== 'idle' && place !== 'shared') || connection.inFlight > 0) return Number.POSITIVE_INFINITY
+  #pingAt({ place, connection, holder }: Entry): number {
+    // Who only listens would never notice that nobody is there any more.
+    const isQuiet = place === 'idle' || place === 'shared' || holder?.kind === 'stream'
+    if (!isQuiet || connection.inFlight > 0) return Number.POSITIVE_INFINITY
     const interval = this.#settings.pingInterval || Number.POSITIVE_INFINITY
     return connection.activeAt + Math.min(interval, (this.#serverTimeout ?? Number.POSITIVE_INFINITY) / 2)
   }
@@ -170,7 +172,7 @@ export class Keeper {
       const seconds = Number(settingIn(reply, 'timeout'))
       if (seconds > 0) this.#serverTimeout = seconds * 1_000
     }
-    entry.connection.ping(new Request(['CONFIG', 'GET', 'timeout'], NO_KEY, learn, ignore))
+    ask(entry, new Request(['CONFIG', 'GET', 'timeout'], NO_KEY, learn, ignore))
     this.watch()
   }
 
@@ -200,6 +202,14 @@ export class Keeper {
 }
 
 function ignore(): void {}
+
+/** Sends what does not count as use. */
+function ask({ connection }: Entry, request: Request): void {
+  const { usedAt } = connection
+  connection.send(request)
+  connection.flush()
+  connection.usedAt = usedAt
+}
 
 /** A value of CONFIG GET: a map under RESP3, a flat array under RESP2. */
 function settingIn(reply: unknown, name: string): unknown {

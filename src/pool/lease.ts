@@ -4,12 +4,14 @@ import { ConnectionError, LeaseReleasedError } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
 import type { Connection } from '../connection/connection.js'
 import { Request } from '../connection/request.js'
-import type { Entry } from './roster.js'
+import type { Reply } from '../resp/types.js'
+import type { Entry, Listener } from './roster.js'
 import { Session } from './session.js'
 
 /** What a lease needs of its pool. */
 export interface LeaseKeeper {
   readonly database: number
+  now(): number
   /** The entry is clean; `quiet` says that nothing its holder sent is unanswered. */
   giveBack(entry: Entry, quiet: boolean): void
   /** Sends a blocking command so that giving up on it loses nothing; a transaction may be open around it. */
@@ -39,9 +41,25 @@ export class PoolLease {
     return this.#entry?.connection.id ?? 0
   }
 
+  /** For how long no byte has come, in ms. */
+  get silentFor(): number {
+    return this.#entry === undefined ? 0 : this.#keeper.now() - this.#entry.connection.activeAt
+  }
+
   /** The protocol that the connection speaks, as far as known. */
   get protocol(): 2 | 3 {
     return this.#entry?.connection.protocol ?? 3
+  }
+
+  /**
+   * Tells the listener from now on what comes unasked, until the lease is released or its connection lost.
+   * @param isMessage where messages look like replies: whether this one is a message
+   */
+  listen(listener: Listener, isMessage?: (reply: Reply) => boolean): void {
+    const entry = this.#entry
+    if (entry === undefined) return
+    entry.listener = listener
+    entry.connection.isMessage = isMessage
   }
 
   /** Sends on this connection alone. Fails the request when the lease was released or its connection lost. */
@@ -74,6 +92,7 @@ export class PoolLease {
     const entry = this.#entry
     if (entry === undefined) return
     this.#entry = undefined
+    entry.listener = undefined
     const { connection } = entry
     const cleanup = this.#session.cleanup()
     const isParked = [...connection.slots()].some(({ blocksFor }) => blocksFor > 0)

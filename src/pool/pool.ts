@@ -14,6 +14,8 @@ import { holdersOf, type PoolStats } from './stats.js'
 export interface AcquireOptions {
   /** Names the holder in errors and stats. Default `lease`. */
   readonly label?: string | undefined
+  /** `stream`: it listens for as long as it is there, which is no leak. Default `lease`. */
+  readonly kind?: 'lease' | 'stream' | undefined
   /** Longest wait in ms. Default: the pool's `acquireTimeout`. */
   readonly timeout?: number | undefined
   readonly signal?: AbortSignal | undefined
@@ -61,12 +63,12 @@ export class Pool {
   acquire(options: AcquireOptions = {}): Promise<PoolLease> {
     const core = this.#core
     return new Promise((resolve, reject) => {
-      const { signal, timeout, label = 'lease' } = options
+      const { signal, timeout, label = 'lease', kind = 'lease' } = options
       if (core.phase !== 'open') return reject(closedError())
       if (signal?.aborted) return reject(signal.reason)
       const stack = this.#deps.settings.leakTracking ? new Error('lease taken').stack : undefined
       const grant = (entry: Entry): void => resolve(new PoolLease(entry, core))
-      const lease = { kind: 'lease', label, stack, grant, turnAway: reject, ...NO_TIMEOUT } as const
+      const lease = { kind, label, stack, grant, turnAway: reject, ...NO_TIMEOUT } as const
       core.borrow(lease, timeout, signal)
     })
   }
@@ -109,6 +111,7 @@ export class Pool {
     const core = this.#core
     if (core.phase === 'closed') return Promise.resolve()
     core.phase = 'closing'
+    for (const { listener } of [...core.roster.at('leased')]) listener?.recalled()
     const deadline = timeout > 0 ? this.clock.setTimeout(() => this.destroy('closed'), timeout) : undefined
     let resolve = (): void => {}
     const promise = new Promise<void>((resolvePromise) => {
@@ -132,11 +135,7 @@ export class Pool {
     core.supply.stop()
     core.keeper.stop()
     const error = closedError()
-    for (const waiter of core.dispatch.leases.takeAll()) {
-      waiter.leave()
-      waiter.item.turnAway(error)
-    }
-    for (const { item } of core.dispatch.takeCommands()) item.turnAway(error)
+    core.dispatch.turnAway(error)
     core.room.stop()
     for (const { connection } of core.roster.all()) {
       connection.destroy(reason, 'the pool was closed')

@@ -5,7 +5,7 @@ import { type ConnectionError, ReplyError } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
 import { mayRepeat, onlyReads } from '../command/repeat.js'
 import type { Request, Unit } from '../connection/request.js'
-import type { Entry, Roster } from './roster.js'
+import { type Entry, isCallers, type Roster } from './roster.js'
 
 /** How often one command is sent again at most. */
 const MOST_REPEATS = 3
@@ -120,7 +120,7 @@ export class Recall {
     const refusal = reasonOf(request, error)
     const scope = UNREADY.get(refusal.kind)
     if (scope === undefined || entry.place === 'connecting' || !this.#replace(entry, scope)) return false
-    if (entry.holder?.kind === 'lease') return false
+    if (isCallers(entry.holder)) return false
     // Inside a transaction only EXEC tells what became of it.
     if (request.unit !== undefined && request.next !== undefined) return false
     // A script may have written before it answered so.
@@ -131,7 +131,7 @@ export class Recall {
   /** The connection ended under `request`. True when it is taken back. */
   lost(entry: Entry, request: Request, error: ConnectionError): boolean {
     // Who holds a lease is told: its session is gone.
-    if (entry.holder?.kind === 'lease') return false
+    if (isCallers(entry.holder)) return false
     if (error.outcome === 'not-sent') return this.#takeBack(request, error)
     if (request.unit !== undefined || !mayRepeat(request.args, request.retry)) return false
     if (!this.#takeBack(request, error)) return false

@@ -33,8 +33,11 @@ const LEGAL: Readonly<Record<Place, readonly Place[]>> = {
 
 /** Who holds a leased connection. */
 export interface Holder {
-  /** `lease`: a caller, until released · `command`: one command · `blocking`: one command that may take its time. */
-  kind: 'lease' | 'command' | 'blocking'
+  /**
+   * `lease`: a caller, until released · `stream`: the same, to listen for as long as it is there · `command`: one
+   * command · `blocking`: one command that may take its time.
+   */
+  kind: 'lease' | 'stream' | 'command' | 'blocking'
   /** What the caller named it, else the command. */
   readonly label: string
   readonly since: number
@@ -42,6 +45,21 @@ export interface Holder {
   readonly stack: string | undefined
   /** Whether it was already reported as a leak. */
   reported: boolean
+}
+
+/** Whether a caller holds the connection until it gives it back, and its session is known to that caller alone. */
+export function isCallers(holder: Holder | undefined): boolean {
+  return holder?.kind === 'lease' || holder?.kind === 'stream'
+}
+
+/** Who listens to a connection that it holds. */
+export interface Listener {
+  /** What came that answers no command. */
+  received(message: Reply): void
+  /** The connection has ended, and with it the hold. */
+  lost(error: ConnectionError): void
+  /** The connection is wanted back: the pool closes, or replaces it. */
+  recalled(): void
 }
 
 /** What happens to an entry's connection, told to the pool. */
@@ -53,7 +71,7 @@ export interface EntryOwner {
   lost(entry: Entry, request: Request, error: ConnectionError): boolean
   closed(entry: Entry, error: ConnectionError): void
   gone(entry: Entry): void
-  push(entry: Entry, items: Reply[]): void
+  push(entry: Entry, message: Reply): void
   replied(milliseconds: number): void
 }
 
@@ -63,6 +81,8 @@ export class Entry implements ConnectionOwner {
   /** When it came to its place. */
   since: number
   holder: Holder | undefined
+  /** Who hears what comes unasked. */
+  listener: Listener | undefined
   /** Requests that must go out here and cannot yet. */
   readonly backlog = new Waiters<Request>()
   /** Set when it must not be used again once it is free. */
@@ -108,8 +128,8 @@ export class Entry implements ConnectionOwner {
     this.#owner.gone(this)
   }
 
-  push(items: Reply[]): void {
-    this.#owner.push(this, items)
+  push(message: Reply): void {
+    this.#owner.push(this, message)
   }
 
   replied(milliseconds: number): void {

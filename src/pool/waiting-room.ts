@@ -26,6 +26,15 @@ export interface WaitingFacts {
   loopDelay(): number
 }
 
+interface Admission {
+  /** Wants a connection to itself. */
+  readonly alone: boolean
+  /** Was served before and lost what it was given. */
+  readonly returns?: boolean
+  /** Whether `maxWaiting` bounds it. */
+  readonly isCounted?: boolean
+}
+
 /** Deadlines closer together than this are judged together, in ms. */
 const GRAIN = 5
 const LONGEST_GRAIN = 30
@@ -56,14 +65,17 @@ export class WaitingRoom implements WaitKeeper {
 
   /** Starts the wait of a command, bounded by its own deadline and `acquireTimeout`; `item` stands in line for it. */
   admitCommand<T extends Caller>(item: T, request: Request): Waiter<T> | undefined {
-    const waiter = this.#admit(item, this.#facts.acquireTimeout, !Object.is(item, request), request.repeats > 0)
+    const alone = !Object.is(item, request)
+    const waiter = this.#admit(item, this.#facts.acquireTimeout, { alone, returns: request.repeats > 0 })
     request.waiter = waiter
     return waiter
   }
 
   /** Starts the wait of a caller who wants a connection to itself. */
   admitBorrower(borrower: Borrower, timeout: number | undefined, signal?: AbortSignal): Waiter<Borrower> | undefined {
-    const waiter = this.#admit(borrower, timeout ?? this.#facts.acquireTimeout, true)
+    // There is one stream to a handle: it is not what fills the queue, and nobody calls again for it.
+    const isCounted = borrower.kind !== 'stream'
+    const waiter = this.#admit(borrower, timeout ?? this.#facts.acquireTimeout, { alone: true, isCounted })
     if (waiter === undefined || signal === undefined) return waiter
     const aborted = (): void => {
       waiter.leave()
@@ -91,7 +103,8 @@ export class WaitingRoom implements WaitKeeper {
     this.#timerAt = Number.POSITIVE_INFINITY
   }
 
-  #admit<T extends Caller>(item: T, acquireTimeout: number, alone: boolean, returns = false): Waiter<T> | undefined {
+  #admit<T extends Caller>(item: T, acquireTimeout: number, admission: Admission): Waiter<T> | undefined {
+    const { alone, returns = false, isCounted = true } = admission
     const { counters, maxWaiting, clock, connectTimeout } = this.#facts
     // With a timeout of 0 only a connection that may still be made is worth waiting for.
     const allowed = acquireTimeout === 0 && this.#facts.canGrow(alone) ? connectTimeout : acquireTimeout
@@ -102,7 +115,7 @@ export class WaitingRoom implements WaitKeeper {
       item.turnAway(this.#exhausted(waiter, now))
       return undefined
     }
-    if (this.#present >= maxWaiting) {
+    if (isCounted && this.#present >= maxWaiting) {
       counters.turnedAway++
       const message = `${item.label} was turned away: ${maxWaiting} callers wait already (maxWaiting)`
       item.turnAway(new PoolFullError(message, NOT_SENT))

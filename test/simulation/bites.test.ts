@@ -120,7 +120,7 @@ describe('the simulation notices code that', () => {
           destroy.apply(this, how)
           if (!wasReady) return
           this.state = 'ready'
-          this.ping(
+          this.send(
             new Request(
               ['PING'],
               NO_KEY,
@@ -128,6 +128,7 @@ describe('the simulation notices code that', () => {
               () => {},
             ),
           )
+          this.flush()
           this.state = 'closed'
         },
     ))
