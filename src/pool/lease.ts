@@ -97,7 +97,7 @@ export class PoolLease {
     const cleanup = this.#session.cleanup()
     const isParked = [...connection.slots()].some(({ blocksFor }) => blocksFor > 0)
     if (cleanup === undefined || isParked) {
-      connection.destroy('dirty', 'its last holder left the session changed')
+      connection.destroy(entry.doomed ?? 'dirty', 'its last holder left the session changed')
       return
     }
     // Only UNWATCH cannot fail: what comes behind a SELECT that is refused would run in the wrong database.
