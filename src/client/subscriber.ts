@@ -82,7 +82,7 @@ export class Subscriber implements Listener {
   #begin(cause: Error | undefined): void {
     const lease = this.#lease
     if (lease === undefined) return
-    this.#gap.begin(Date.now() - lease.silentFor, cause)
+    this.#gap.begin(Date.now() - lease.provenFor, cause)
     this.#lease = undefined
     lease.release()
     for (const topic of this.subscriptions.all()) {

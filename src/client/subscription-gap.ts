@@ -8,7 +8,10 @@ export interface SubscriptionGap {
   readonly channels: readonly string[]
   readonly patterns: readonly string[]
   readonly sharded: readonly string[]
-  /** Milliseconds since 1970: when a byte last came from the lost connection, and when all was confirmed again. */
+  /**
+   * Milliseconds since 1970: all that was published before `from` was received, and all that is published after `to`
+   * will be. At most `pingInterval` lies between `from` and the loss, and what a ping takes.
+   */
   readonly from: number
   readonly to: number
   /** Why the connection was lost; undefined when the pool replaced it. */

@@ -22,6 +22,8 @@ export class RoundTrip {
   #deviation = 0
   #flushes = new Ring<Flush>()
   #measured = false
+  /** When the newest flush was written that is wholly answered: whatever the server sent before it, has come. */
+  provenAt = Number.NEGATIVE_INFINITY
 
   /** When the oldest flush with an unanswered command was written, or undefined. */
   get oldest(): number | undefined {
@@ -49,6 +51,7 @@ export class RoundTrip {
     let sample = -1
     for (let flush = this.#flushes.peek(); flush !== undefined && flush.end <= head; flush = this.#flushes.peek()) {
       this.#flushes.shift()
+      this.provenAt = flush.at
       if (!flush.timed) continue
       sample = now - flush.at
       this.#take(sample)

@@ -156,10 +156,11 @@ export class Keeper {
 
   /** When it has been silent for so long that it is to be pinged; Infinity for never. */
   #pingAt({ place, connection, holder }: Entry): number {
-    // Who only listens would never notice that nobody is there any more.
-    const isQuiet = place === 'idle' || place === 'shared' || holder?.kind === 'stream'
-    if (!isQuiet || connection.inFlight > 0) return Number.POSITIVE_INFINITY
+    if (connection.inFlight > 0) return Number.POSITIVE_INFINITY
     const interval = this.#settings.pingInterval || Number.POSITIVE_INFINITY
+    // However much comes on a stream, only an answer tells up to when all has come.
+    if (holder?.kind === 'stream') return connection.roundTrip.provenAt + interval
+    if (place !== 'idle' && place !== 'shared') return Number.POSITIVE_INFINITY
     return connection.activeAt + Math.min(interval, (this.#serverTimeout ?? Number.POSITIVE_INFINITY) / 2)
   }
 

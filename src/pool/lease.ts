@@ -41,9 +41,9 @@ export class PoolLease {
     return this.#entry?.connection.id ?? 0
   }
 
-  /** For how long no byte has come, in ms. */
-  get silentFor(): number {
-    return this.#entry === undefined ? 0 : this.#keeper.now() - this.#entry.connection.activeAt
+  /** How long ago the newest command was written that was answered, in ms: all that was sent to here before has come. */
+  get provenFor(): number {
+    return this.#entry === undefined ? 0 : this.#keeper.now() - this.#entry.connection.roundTrip.provenAt
   }
 
   /** The protocol that the connection speaks, as far as known. */

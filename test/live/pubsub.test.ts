@@ -60,12 +60,15 @@ async function publish(redis: Redis, channel: string, number: number): Promise<S
   return { channel, number, from, to: Date.now(), receivers }
 }
 
-/** Publishes in as many rounds as there are losses, cuts in the middle of each, and waits for the gap to be told. */
+/**
+ * Publishes in as many rounds as there are losses, cuts in the middle of each, in every second one when much is on its
+ * way, and waits for the gap to be told.
+ */
 async function run({ messages, losses, protocol }: Plan): Promise<Findings> {
   await using server = await RedisProcess.start()
   await using proxy = await FaultProxy.start({ port: server.port, seed: 5 })
   await using publisher = new Redis(server.url)
-  await using redis = new Redis(proxy.url, { protocol, maxConnections: 2, backoffMax: 20 })
+  await using redis = new Redis(proxy.url, { protocol, maxConnections: 2, backoffMax: 20, pingInterval: 20 })
   const gaps: SubscriptionGap[] = []
   redis.on('gap', (gap) => gaps.push(gap))
   const channels = Array.from({ length: CHANNELS }, (_, index) => `channel:${index}`)
@@ -82,15 +85,22 @@ async function run({ messages, losses, protocol }: Plan): Promise<Findings> {
     })
     sent.push(...(await Promise.all(batch)))
   }
-  const half = Math.floor(messages / losses / 2)
+  const part = Math.floor(messages / losses / 4)
   for (let round = 1; round <= losses; round++) {
+    await send(part)
+    const surelyLost = async (): Promise<void> => {
+      proxy.hold('down')
+      await send(part)
+    }
     const before = received.total
-    const first = send(half)
+    const onTheWay = send(part)
     await until('messages arrive', () => received.total > before)
-    proxy.killAll(round % 2 === 0 ? 'fin' : 'rst')
-    await first
+    if (round % 2 === 0) await surelyLost()
+    proxy.killAll(round % 4 === 0 ? 'fin' : 'rst')
+    proxy.release('down')
+    await onTheWay
     await until(`gap ${round} is told`, () => gaps.length >= round)
-    await send(half)
+    await send(part)
   }
   const settled = new Map(next)
   await send(CHANNELS)
