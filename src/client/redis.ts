@@ -19,15 +19,25 @@ import {
   prepareRaw,
   promiseOf,
 } from './command-set.js'
-import {
-  type ConnectionPool,
-  type ConnectionPoolEvents,
-  isConnectionPool,
-  poolFrom,
-  poolOf,
-} from './connection-pool.js'
+import { type ConnectionPool, insideOf, isConnectionPool, poolFrom, poolOf } from './connection-pool.js'
+import { type Extensions, rejectExtensions } from './extensions.js'
+import { Handle } from './handle.js'
 import { Lease } from './lease.js'
-import { type RedisOptions as OptionsWithPool, optionsFromEnvironment, readClientOptions } from './options.js'
+import {
+  type CreateClientOptions,
+  type PoolSizeOptions,
+  translateClientOptions,
+  translatePoolOptions,
+} from './node-redis-options.js'
+import {
+  flatOptions,
+  type GivenOptions,
+  type RedisOptions as OptionsWithPool,
+  optionsFromEnvironment,
+  overridden,
+  readClientOptions,
+} from './options.js'
+import { connectOnce, connectPatiently } from './connecting.js'
 import { refusal } from './refusals.js'
 import { Transaction } from './transaction.js'
 
@@ -42,16 +52,19 @@ export interface RedisOptions<RESP extends RespVersions = 3, TM extends TypeMapp
   readonly typeMapping?: TM | undefined
 }
 
-type Listener<Event extends keyof ConnectionPoolEvents> = (...args: ConnectionPoolEvents[Event]) => void
+/** Whose options a handle was made with: that decides how `connect()` and `duplicate()` read what they are given. */
+type Dialect = 'respool' | 'node-redis'
 
-/** Another handle on a pool that is there already. */
+/** A handle on a pool that is there already. */
 class View {
   readonly pool: ConnectionPool
   readonly settings: CommandSettings
+  readonly dialect: Dialect
 
-  constructor(pool: ConnectionPool, settings: CommandSettings) {
+  constructor(pool: ConnectionPool, settings: CommandSettings, dialect: Dialect = 'respool') {
     this.pool = pool
     this.settings = settings
+    this.dialect = dialect
   }
 }
 
@@ -64,11 +77,12 @@ export interface Redis<in out RESP extends RespVersions = 3, in out TM extends T
  * gets one to itself; `lease` and `multi` do what needs a connection of its own.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above.
-export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = NoMapping> {
+export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = NoMapping> extends Handle {
   /** The connections behind this handle. */
   readonly pool: ConnectionPool
   readonly #pool: Pool
   readonly #settings: CommandSettings
+  readonly #dialect: Dialect
   readonly #execute: (request: Request) => void
 
   /**
@@ -79,11 +93,13 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
   constructor(url: string | URL, options?: RedisOptions<RESP, TM>)
   constructor(options?: RedisOptions<RESP, TM>)
   constructor(first?: string | URL | RedisOptions<RESP, TM>, second?: RedisOptions<RESP, TM>) {
-    const { pool, settings } = first instanceof View ? first : open(first, second)
+    super()
+    const { pool, settings, dialect } = first instanceof View ? first : open(flatOptions(first, second))
     const kernel = poolOf(pool)
     this.pool = pool
     this.#pool = kernel
     this.#settings = settings
+    this.#dialect = dialect
     this.#execute = (request) => kernel.execute(request)
   }
 
@@ -92,20 +108,39 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
     return new Redis({ ...optionsFromEnvironment(), ...options })
   }
 
-  /** Whether commands are accepted. */
-  get isOpen(): boolean {
-    return this.#pool.phase === 'open'
-  }
-
-  /** Whether a connection is ready right now. */
-  get isReady(): boolean {
-    return this.isOpen && this.#pool.readyConnections > 0
-  }
-
-  /** Connects now instead of at the first command; rejects when that fails. */
+  /**
+   * Connects now instead of at the first command. Calling it again does nothing. Rejects when the first dial fails; a
+   * handle of `createClient` goes on trying, unless trying again is hopeless or `reconnectStrategy` says no.
+   */
   async connect(): Promise<this> {
-    await this.pool.connect()
+    if (this.#dialect === 'node-redis') await connectPatiently(this.pool)
+    else await connectOnce(this.pool)
     return this
+  }
+
+  /**
+   * A new handle with the same options and a pool of its own, which it closes by itself. `overrides` take the place of
+   * single options, a URL that of the whole address; they may have node-redis's names, as in `createClient`.
+   */
+  duplicate<R extends RespVersions = RESP, T extends TypeMapping = TM>(
+    overrides: CreateClientOptions<R, T> = {},
+  ): Redis<R, T> {
+    const { keyPrefix, typeMapping } = this.#settings
+    const options = translateClientOptions(overrides, this.#dialect === 'node-redis')
+    const view = open(overridden({ ...insideOf(this.pool).given, keyPrefix, typeMapping }, options), this.#dialect)
+    const { signal, timeout, retry } = this.#settings
+    const settings = {
+      ...view.settings,
+      signal,
+      timeout: options.commandTimeout === undefined ? timeout : view.settings.timeout,
+      retry: options.retry === undefined ? retry : view.settings.retry,
+    }
+    return new Redis<R, T>(new View(view.pool, settings, this.#dialect))
+  }
+
+  /** As `duplicate()`, with node-redis's options of a pool: `minimum`, `maximum`, `acquireTimeout`, `cleanupDelay`. */
+  createPool(options: PoolSizeOptions = {}): Redis<RESP, TM> {
+    return this.duplicate<RESP, TM>(translatePoolOptions(options))
   }
 
   /** Closes the pool: lets finish what was accepted. A shared pool closes for all its handles. */
@@ -120,22 +155,6 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-
-  /** Listens to an event of the pool. */
-  on<Event extends keyof ConnectionPoolEvents>(event: Event, listener: Listener<Event>): this {
-    this.pool.on(event, listener)
-    return this
-  }
-
-  once<Event extends keyof ConnectionPoolEvents>(event: Event, listener: Listener<Event>): this {
-    this.pool.once(event, listener)
-    return this
-  }
-
-  off<Event extends keyof ConnectionPoolEvents>(event: Event, listener: Listener<Event>): this {
-    this.pool.off(event, listener)
-    return this
   }
 
   /** Sends raw arguments and gives the raw reply. */
@@ -172,10 +191,21 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
     }
   }
 
+  /** As `lease(use)`, under the name that node-redis's pool gives it. */
+  execute<T>(use: (connection: Lease<RESP, TM>) => T | PromiseLike<T>): Promise<T> {
+    return this.lease(use)
+  }
+
+  /** As `lease(use)`. */
+  executeIsolated<T>(use: (connection: Lease<RESP, TM>) => T | PromiseLike<T>): Promise<T> {
+    return this.lease(use)
+  }
+
   /** The same pool, with replies of other types: `withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })`. */
   withTypeMapping<MAPPING extends TypeMapping>(typeMapping: MAPPING): Redis<RESP, MAPPING> {
     const read = readCommandOptions({ typeMapping })
-    return new Redis<RESP, MAPPING>(new View(this.pool, { ...this.#settings, typeMapping: read.typeMapping }))
+    const settings = { ...this.#settings, typeMapping: read.typeMapping }
+    return new Redis<RESP, MAPPING>(new View(this.pool, settings, this.#dialect))
   }
 
   /** The same pool; calls on this handle reject when the signal is aborted. */
@@ -187,18 +217,19 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
   withCommandOptions(options: CommandOptions): Redis<RESP, TM> {
     const { typeMapping, abortSignal, timeout, retry } = readCommandOptions(options)
     const settings: CommandSettings = {
+      ...this.#settings,
       typeMapping: typeMapping ?? this.#settings.typeMapping,
       signal: abortSignal ?? this.#settings.signal,
       timeout: timeout ?? this.#settings.timeout,
       retry: retry ?? this.#settings.retry,
     }
-    return new Redis<RESP, TM>(new View(this.pool, settings))
+    return new Redis<RESP, TM>(new View(this.pool, settings, this.#dialect))
   }
 
   /** @internal */
   runCommand(command: BoundCommand, callArguments: readonly unknown[]): unknown {
     try {
-      return this.#send(command.prepare(callArguments, this.#settings.typeMapping))
+      return this.#send(command.prepare(callArguments, this.#settings))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -225,13 +256,23 @@ for (const name of ['WATCH', 'UNWATCH', 'SELECT', 'MONITOR', 'SUBSCRIBE']) {
   for (const method of [name, name.toLowerCase()]) Object.defineProperty(Redis.prototype, method, { value })
 }
 
-function open(first: unknown, second: unknown): View {
-  const read = readClientOptions(isConnectionPool, first, second)
-  const pool = read.shared ?? poolFrom(read)
-  return new View(pool, {
-    typeMapping: read.client.typeMapping,
-    signal: undefined,
-    timeout: pool.options.commandTimeout,
-    retry: pool.options.retry,
-  })
+/** Opens a handle from options that `createClient` has translated. */
+export function openRedis<M, F, S, RESP extends RespVersions, TM extends TypeMapping>(
+  options: RedisOptions<RESP, TM>,
+  extensions: Extensions<M, F, S>,
+  dialect: Dialect = 'respool',
+): RedisClient<M, F, S, RESP, TM> {
+  rejectExtensions(extensions)
+  return new Redis<RESP, TM>(open(flatOptions(options), dialect))
+}
+
+export type RedisClient<M, F, S, RESP extends RespVersions, TM extends TypeMapping> = Redis<RESP, TM> &
+  Record<never, M | F | S>
+
+function open(given: GivenOptions, dialect: Dialect = 'respool'): View {
+  const read = readClientOptions(isConnectionPool, given)
+  const pool = read.shared ?? poolFrom(read, given)
+  const { typeMapping, keyPrefix } = read.client
+  const { commandTimeout: timeout, retry } = pool.options
+  return new View(pool, { typeMapping, keyPrefix, signal: undefined, timeout, retry }, dialect)
 }
