@@ -20,8 +20,21 @@ export {
 export type { DurationSummary } from './base/histogram.js'
 export { VERSION } from './base/version.js'
 export type { CloseOptions, CommandOptions, LeaseOptions } from './client/call-options.js'
-export { type ConnectionInfo, ConnectionPool, type ConnectionPoolEvents } from './client/connection-pool.js'
+export {
+  type ConnectionInfo,
+  ConnectionPool,
+  type ConnectionPoolEvents,
+  type HandleEvents,
+} from './client/connection-pool.js'
+export { createClient, createClientPool } from './client/create-client.js'
 export { Lease } from './client/lease.js'
+export type {
+  AsyncCredentialsProvider,
+  CreateClientOptions,
+  PoolSizeOptions,
+  SocketOptions,
+  StreamingCredentialsProvider,
+} from './client/node-redis-options.js'
 export { type ConnectionPoolOptions, optionsFromEnvironment } from './client/options.js'
 export type { MonitorCallback } from './client/pubsub.js'
 export { type NoMapping, Redis, type RedisOptions } from './client/redis.js'
@@ -29,7 +42,9 @@ export type { RefusedSubscription, SubscriptionGap } from './client/subscription
 export type { MessageListener } from './client/subscriptions.js'
 export { MultiErrorReply, Transaction } from './client/transaction.js'
 export type { RedisArgument, RespVersions, TypeMapping } from './command/definitions.js'
+export type { CredentialsProvider, StreamingCredentials } from './connection/credentials.js'
 export { ConnectionPoolTimeoutError, type ExhaustionCause, type Verdict } from './pool/exhaustion.js'
 export type { Place } from './pool/roster.js'
 export type { HolderStats, PoolStats } from './pool/stats.js'
+export type { BackoffStrategy } from './pool/supply.js'
 export { RESP_TYPES, VerbatimString } from './resp/types.js'

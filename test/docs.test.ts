@@ -7,7 +7,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { dirname, join, relative } from 'node:path'
 import { describe, it } from 'node:test'
 import type { AnyOptionTable, OptionRow } from '../src/base/option-table.js'
-import { clientOptionTable } from '../src/client/options.js'
+import { clientRules, commandRules, poolRules, type Rules, socketRules } from '../src/client/node-redis-rules.js'
+import { clientOptionTable, ownOptions } from '../src/client/options.js'
 import { connectionOptionTable } from '../src/connection/options.js'
 import * as respool from '../src/index.js'
 import { poolOptionTable } from '../src/pool/options.js'
@@ -59,6 +60,38 @@ describe('the README', () => {
   })
 })
 
+describe('the page on migrating', () => {
+  const page = readFileSync(join(ROOT, 'docs/migrating.md'), 'utf8')
+  const tables: Readonly<Record<string, Rules>> = {
+    client: clientRules,
+    socket: socketRules,
+    command: commandRules,
+    pool: poolRules,
+  }
+  for (const [name, rules] of Object.entries(tables)) {
+    it(`has what becomes of the options of node-redis, ${name}, as the code has it`, () => {
+      const [, after = ''] = page.split(`<!-- rules:${name} -->\n\n`)
+      const [rows = ''] = after.split('\n\n')
+      assert.equal(rows, tableOfRules(rules))
+    })
+  }
+
+  it('names no option that does not exist', () => {
+    const own = ownOptions()
+    const [, ...others] = page.split(/^## (?=ioredis|redis-py|go-redis)/m)
+    assert.equal(others.length, 3)
+    for (const part of others) {
+      const rows = [...part.matchAll(/^\| .* \| (.*) \| .*\|$/gm)].map(([, cell = '']) => cell).slice(2)
+      assert.ok(rows.length > 10)
+      for (const cell of rows) {
+        const names = [...cell.matchAll(/`(\w+)`/g)].map(([, option = '']) => option)
+        assert.ok(cell === '–' || names.length > 0, cell)
+        for (const option of names) assert.ok(Object.hasOwn(own, option), `${option} is no option`)
+      }
+    }
+  })
+})
+
 describe('the pages', () => {
   it('are there', () => {
     for (const page of ['README', 'ARCHITECTURE', 'CONTRIBUTING', 'SECURITY', 'CHANGELOG']) {
@@ -101,6 +134,15 @@ describe('the pages', () => {
     assert.deepEqual(found, [])
   })
 })
+
+/** What becomes of the options of node-redis, as Markdown. */
+function tableOfRules(rules: Rules): string {
+  const rows = Object.entries(rules).map(([name, { becomes, doc }]) => {
+    const options = becomes.map((option) => `\`${option}\``).join(', ')
+    return `| \`${name}\` | ${options === '' ? '–' : options} | ${doc} |`
+  })
+  return ['| node-redis | respool | |', '| --- | --- | --- |', ...rows].join('\n')
+}
 
 /** The table of options as Markdown. */
 function tableOf(table: AnyOptionTable): string {

@@ -150,7 +150,7 @@ export function oneOf<const Allowed extends string | number>(
 /** A row whose type only code can give: an object, a function, a secret. Never set by a URL's query. */
 export function custom<Value>(
   row: RowBase & {
-    readonly kind: 'secret' | 'object' | 'function'
+    readonly kind: 'secret' | 'object' | 'function' | 'string'
     readonly default: Value
     readonly expected: string
     readonly accepts: (value: unknown) => value is Exclude<Value, undefined>

@@ -22,6 +22,8 @@ export interface CommandSettings {
   /** `commandTimeout` in ms; 0 for none. */
   readonly timeout: number
   readonly retry: RetryMode
+  /** Stands before every key that is sent. */
+  readonly keyPrefix: RedisArgument | undefined
 }
 
 /** A command ready to be sent, before it has a caller. */
@@ -49,9 +51,10 @@ export class BoundCommand {
   }
 
   /** Throws an `ArgumentError` for what cannot be sent. */
-  prepare(callArguments: readonly unknown[], typeMapping: TypeMapping | undefined): PreparedCommand {
+  prepare(callArguments: readonly unknown[], settings: CommandSettings): PreparedCommand {
+    const { typeMapping, keyPrefix } = settings
     const definition = this.#definition ?? this.#load()
-    const parsed = parseArguments(definition, this.name, callArguments)
+    const parsed = parseArguments(definition, this.name, callArguments, keyPrefix)
     const args = parsed.redisArgs
     const key = parsed.orderingKey
     return {

@@ -6,13 +6,22 @@ import { Connection } from '../connection/connection.js'
 import type { ConnectionOwner } from '../connection/contract.js'
 import { handshakeFor } from '../connection/handshake.js'
 import type { ResolvedConnectionOptions } from '../connection/options.js'
-import { describeAddress, dialerFor } from '../connection/transport.js'
+import { Anchor, describeAddress, dialerFor } from '../connection/transport.js'
+import type { PoolEvents } from '../pool/contract.js'
 import { type PoolLimits, type PoolOptions, type ResolvedPoolOptions, readPoolLimits } from '../pool/options.js'
 import { Pool } from '../pool/pool.js'
 import type { HolderStats, PoolStats } from '../pool/stats.js'
+import { Availability, type AvailabilityEvents, type AvailabilityHost } from './availability.js'
+import { guarded } from './backoff-strategy.js'
 import { type CloseOptions, readCloseTimeout } from './call-options.js'
 import { TypedEmitter } from './events.js'
-import { type ConnectionPoolOptions, type ResolvedConnectionPoolOptions, readConnectionPoolOptions } from './options.js'
+import {
+  type ConnectionPoolOptions,
+  flatOptions,
+  type GivenOptions,
+  type ResolvedConnectionPoolOptions,
+  readConnectionPoolOptions,
+} from './options.js'
 import type { SubscriptionGap } from './subscription-gap.js'
 
 /** What a connection is called in events. */
@@ -39,15 +48,33 @@ export interface ConnectionPoolEvents {
   end: []
 }
 
-let kernel: (pool: ConnectionPool) => Pool
-let tellGap: (pool: ConnectionPool, gap: SubscriptionGap) => void
+/** What the handles of a pool tell: the events of the pool, and whether it serves. */
+export interface HandleEvents extends ConnectionPoolEvents, AvailabilityEvents {}
+
+/** What handles may do with their pool that its users may not. */
+interface PoolInside {
+  readonly kernel: Pool
+  /** Listened to through handles: apart from the pool's own, so that `removeAllListeners()` reaches nobody else's. */
+  readonly events: TypedEmitter<HandleEvents>
+  readonly availability: Availability
+  /** What the pool was made with, as one object without a URL. May hold secrets. */
+  readonly given: GivenOptions
+  /** Whether open connections keep the process alive. */
+  keepAlive(isKept: boolean): void
+  /** Tells whoever listens to the pool or its handles that messages may have been missed. */
+  readonly announce: (gap: SubscriptionGap) => void
+}
+
+let inside: (pool: ConnectionPool) => PoolInside
 
 /** Options that were read already. */
 class Resolved {
   readonly options: ResolvedConnectionPoolOptions
+  readonly given: GivenOptions
 
-  constructor(options: ResolvedConnectionPoolOptions) {
+  constructor(options: ResolvedConnectionPoolOptions, given: GivenOptions) {
     this.options = options
+    this.given = given
   }
 }
 
@@ -55,10 +82,10 @@ class Resolved {
 export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
   readonly #pool: Pool
   readonly #options: ResolvedConnectionPoolOptions
+  readonly #inside: PoolInside
 
   static {
-    kernel = (pool) => pool.#pool
-    tellGap = (pool, gap) => pool.#tell('gap', gap)
+    inside = (pool) => pool.#inside
   }
 
   /**
@@ -69,26 +96,32 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
   constructor(options?: ConnectionPoolOptions)
   constructor(first?: string | URL | ConnectionPoolOptions | Resolved, second?: ConnectionPoolOptions) {
     super()
-    this.#options = first instanceof Resolved ? first.options : readConnectionPoolOptions(first, second)
+    const isRead = first instanceof Resolved
+    this.#options = isRead ? first.options : readConnectionPoolOptions(first, second)
     const { connection, pool: settings } = this.#options
     const address = describeAddress(connection)
-    const info = ({ id }: Connection): ConnectionInfo => ({ address, id })
+    const anchor = new Anchor(!settings.unref)
     this.#pool = new Pool({
       address,
       database: connection.database,
       connectTimeout: connection.connectTimeout,
-      settings,
-      connect: connectorFor(connection, address, settings.unref),
+      settings: { ...settings, backoff: guarded(settings.backoff, (error) => this.#tellHandles('error', error)) },
+      connect: connectorFor(connection, address, anchor),
       clock: systemClock,
       random: Math.random,
-      events: {
-        opened: (opened) => this.#tell('connect', info(opened)),
-        closed: (closed, error) => this.#tell('close', info(closed), error),
-        connectFailed: (error) => this.#tell('connectError', error),
-        released: () => this.#tell('release'),
-        leaked: (holder) => this.#tell('leak', holder),
-        pushed: () => {},
-      },
+      events: this.#events(address),
+    })
+    this.#inside = {
+      kernel: this.#pool,
+      events: new TypedEmitter<HandleEvents>(),
+      availability: new Availability(this.#host()),
+      given: isRead ? first.given : flatOptions(first, second),
+      keepAlive: (isKept) => anchor.hold(isKept),
+      announce: (gap) => this.#tell('gap', gap),
+    }
+    connection.credentials.follow({
+      changed: () => this.#pool.retire(),
+      failed: (error) => this.#tellHandles('error', error),
     })
   }
 
@@ -96,6 +129,16 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
   get options(): ResolvedPoolOptions & { readonly idleTimeoutMillis: number } {
     const { pool } = this.#options
     return { ...pool, ...this.#pool.limits, idleTimeoutMillis: pool.idleTimeout }
+  }
+
+  /** Whether it was used or connected, and not closed. */
+  get isOpen(): boolean {
+    return this.#pool.phase === 'open' && this.#pool.hasBegun
+  }
+
+  /** Whether a command would be served now: connections are there, or can be made as far as is known. */
+  get isReady(): boolean {
+    return this.isOpen && this.#inside.availability.isReady
   }
 
   /** Opens `minConnections`, at least one; rejects with the error of the first dial that fails. */
@@ -129,7 +172,7 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
     if (this.#pool.phase === 'closed') return
     const first = this.#pool.phase === 'open'
     await this.#pool.close(timeout)
-    if (first) this.#tell('end')
+    if (first) this.#end()
   }
 
   /** Ends now; what waits or is in flight is rejected. */
@@ -137,38 +180,97 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
     if (this.#pool.phase === 'closed') return
     const first = this.#pool.phase === 'open'
     this.#pool.destroy('destroyed')
-    if (first) this.#tell('end')
+    if (first) this.#end()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  /** A listener that throws must not stop the pool half-way; its error ends as an uncaught one all the same. */
-  #tell<Name extends keyof ConnectionPoolEvents>(event: Name, ...args: ConnectionPoolEvents[Name]): void {
-    try {
-      this.emit(event, ...args)
-    } catch (error) {
-      process.nextTick(() => {
-        throw error
-      })
+  #events(address: string): PoolEvents {
+    const info = ({ id }: Connection): ConnectionInfo => ({ address, id })
+    return {
+      opened: (opened) => {
+        this.#tell('connect', info(opened))
+        this.#inside.availability.opened()
+      },
+      closed: (closed, error) => {
+        this.#tell('close', info(closed), error)
+        this.#inside.availability.lost(error.reason, error)
+      },
+      connectFailed: (error) => {
+        this.#tell('connectError', error)
+        this.#inside.availability.failed(error)
+      },
+      released: () => this.#tell('release'),
+      leaked: (holder) => this.#tell('leak', holder),
+      pushed: () => {},
     }
+  }
+
+  #host(): AvailabilityHost {
+    const pool = this.#pool
+    return {
+      get readyConnections() {
+        return pool.readyConnections
+      },
+      get isAwaited() {
+        return pool.waiting > 0
+      },
+      get mayConnect() {
+        return pool.phase === 'open' && !pool.hasGivenUp
+      },
+      get isServing() {
+        return pool.isServing
+      },
+      connect: () => pool.connect(),
+      tell: (event, ...args) => this.#tellHandles(event, ...args),
+    }
+  }
+
+  #end(): void {
+    this.#options.connection.credentials.release()
+    this.#tell('end')
+  }
+
+  #tell<Name extends keyof ConnectionPoolEvents>(event: Name, ...args: ConnectionPoolEvents[Name]): void {
+    quietly(() => this.emit(event, ...args))
+    const { events } = this.#inside
+    // The compiler does not see that the events of a pool are among those of its handles.
+    quietly(() => Reflect.apply(events.emit, events, [event, ...args]))
+  }
+
+  /** An EventEmitter throws an 'error' that nobody listens to. Each of these has reached the call it concerns. */
+  #tellHandles<Name extends keyof AvailabilityEvents>(event: Name, ...args: AvailabilityEvents[Name]): void {
+    const { events } = this.#inside
+    if (events.listenerCount(event) > 0) quietly(() => Reflect.apply(events.emit, events, [event, ...args]))
+  }
+}
+
+/** A listener that throws must not stop the pool half-way; its error ends as an uncaught one all the same. */
+function quietly(emit: () => unknown): void {
+  try {
+    emit()
+  } catch (error) {
+    process.nextTick(() => {
+      throw error
+    })
   }
 }
 
 /** The pool below a `ConnectionPool`, for the other files of this layer. */
 export function poolOf(pool: ConnectionPool): Pool {
-  return kernel(pool)
+  return inside(pool).kernel
 }
 
-/** Tells whoever listens to the pool of a time in which messages may have been missed. */
-export function announce(pool: ConnectionPool, gap: SubscriptionGap): void {
-  tellGap(pool, gap)
+/** What is behind a `ConnectionPool`, for them too. */
+export function insideOf(pool: ConnectionPool): PoolInside {
+  return inside(pool)
 }
 
-/** A pool from options that were read already. */
-export function poolFrom(options: ResolvedConnectionPoolOptions): ConnectionPool {
-  const resolved: object = new Resolved(options)
+/** A pool from options that were read already; `given` is what they were read from. */
+export function poolFrom(options: ResolvedConnectionPoolOptions, given: GivenOptions): ConnectionPool {
+  const resolved: object = new Resolved(options, given)
   return new ConnectionPool(resolved)
 }
 
@@ -176,16 +278,18 @@ export function isConnectionPool(value: unknown): value is ConnectionPool {
   return value instanceof ConnectionPool
 }
 
-function connectorFor(options: ResolvedConnectionOptions, address: string, unref: boolean) {
-  const { host, port, path, keepAlive, connectTimeout, socketTimeout, maxReplySize, integrity } = options
-  const dial = dialerFor({ host, port, path, tls: options.tls?.reveal(), keepAlive, unref })
+function connectorFor(options: ResolvedConnectionOptions, address: string, anchor: Anchor) {
+  const { host, port, path, family, keepAlive, connectTimeout, socketTimeout, maxReplySize, integrity } = options
+  const dial = dialerFor({ host, port, path, family, tls: options.tls?.reveal(), keepAlive, anchor })
   const handshake = handshakeFor({
     protocol: options.protocol,
     database: options.database,
     clientName: options.clientName,
-    library: options.clientInfo ? { name: 'respool', version: VERSION } : undefined,
+    library: options.clientInfo ? { name: libraryName(options.clientInfoTag), version: VERSION } : undefined,
     login: () => options.credentials.read(),
   })
   const settings = { address, connectTimeout, socketTimeout, maxReplySize, integrity }
   return (owner: ConnectionOwner): Connection => new Connection(dial, handshake, settings, systemClock, owner)
 }
+
+const libraryName = (tag: string | undefined): string => (tag === undefined ? 'respool' : `respool(${tag})`)

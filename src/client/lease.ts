@@ -1,5 +1,6 @@
 // Owns what the holder of one connection sees: all commands, and those that concern a single connection.
 
+import { withPrefix } from '../command/arguments.js'
 import type { RedisArgument, RedisVariadicArgument, RespVersions, TypeMapping } from '../command/definitions.js'
 import type { Request } from '../connection/request.js'
 import type { PoolLease } from '../pool/lease.js'
@@ -43,7 +44,9 @@ export class Lease<in out RESP extends RespVersions = 3, in out TM extends TypeM
 
   /** Makes the next transaction of this lease fail with a `WatchError` if one of the keys changes before. */
   watch(keys: RedisVariadicArgument): Promise<'OK'> {
-    return this.sendCommand<'OK'>(['WATCH', ...(Array.isArray(keys) ? keys : [keys])])
+    const { keyPrefix } = this.#settings
+    const all = Array.isArray(keys) ? keys : [keys]
+    return this.sendCommand<'OK'>(['WATCH', ...all.map((key) => withPrefix(keyPrefix, key))])
   }
 
   unwatch(): Promise<'OK'> {
@@ -66,7 +69,7 @@ export class Lease<in out RESP extends RespVersions = 3, in out TM extends TypeM
 
   /** @internal */
   runCommand(command: BoundCommand, callArguments: readonly unknown[]): unknown {
-    return this.#run(() => command.prepare(callArguments, this.#settings.typeMapping))
+    return this.#run(() => command.prepare(callArguments, this.#settings))
   }
 
   /** Gives the connection back. Calling it again does nothing; any other use afterwards is an error. */

@@ -10,7 +10,7 @@ import {
   readOptions,
   readPlainObject,
 } from '../base/option-table.js'
-import type { TypeMapping } from '../command/definitions.js'
+import type { RedisArgument, TypeMapping } from '../command/definitions.js'
 import {
   type ConnectionOptions,
   connectionOptionTable,
@@ -23,7 +23,15 @@ import { readUrl } from './url.js'
 export interface ClientValues {
   /** Types that replies become, by RESP type. Default: none. */
   readonly typeMapping: TypeMapping
+  /**
+   * Stands before every key that commands send. Keys in replies, patterns, channels and raw commands stay as they are.
+   * Default: none.
+   */
+  readonly keyPrefix: RedisArgument | undefined
 }
+
+/** Options as they were given, by name and without a URL. May hold secrets: kept private, never shown. */
+export type GivenOptions = Readonly<Record<string, unknown>>
 
 /** Options of a pool and of the connections in it. */
 export interface ConnectionPoolOptions extends ConnectionOptions, PoolOptions {
@@ -63,6 +71,14 @@ export const clientOptionTable: OptionTable<ClientValues> = {
     also: ['commandOptions', 'returnBuffers'],
     doc: 'Types that replies become, by RESP type.',
   }),
+  keyPrefix: custom<RedisArgument | undefined>({
+    kind: 'string',
+    default: undefined,
+    expected: 'a string or a Buffer',
+    accepts: (value): value is RedisArgument => typeof value === 'string' || Buffer.isBuffer(value),
+    also: ['prefix'],
+    doc: 'Stands before every key that commands send; not before patterns, channels and what raw commands hold.',
+  }),
 }
 
 interface PlaceValues {
@@ -84,6 +100,31 @@ const placeTable: OptionTable<PlaceValues> = {
 
 const poolAndConnectionTable: AnyOptionTable = { ...connectionOptionTable, ...poolOptionTable }
 const poolNames: AnyOptionTable = { ...poolAndConnectionTable, ...placeTable }
+
+/** All that `new Redis(…)` accepts. */
+export const ownOptions = (): AnyOptionTable => ({ ...poolNames, ...clientOptionTable, pool: poolRow })
+
+/** What the arguments of a constructor say, as one object: what a URL says is in it by name. */
+export function flatOptions(first?: unknown, second?: unknown): GivenOptions {
+  const all = readArguments(first, second)
+  const { url, ...given } = all
+  // What cannot be read is left for the reading to refuse by its name.
+  if (!isUrl(url) || given.pool !== undefined) return all
+  return merge(readUrl(url, poolAndConnectionTable), given)
+}
+
+/** What a URL sets, by name. */
+export const optionsOfUrl = (url: string | URL): GivenOptions => readUrl(url, poolAndConnectionTable)
+
+/** Address, TLS, login and database: what a URL says as a whole. */
+const PLACE = ['host', 'port', 'path', 'tls', 'username', 'password', 'credentials', 'database'] as const
+
+/** Options of a duplicate: a URL in the overrides takes the place of the whole address, anything else of one option. */
+export function overridden(base: GivenOptions, overrides: GivenOptions): GivenOptions {
+  const kept: Record<string, unknown> = { ...base }
+  if (overrides.url !== undefined) for (const name of PLACE) delete kept[name]
+  return laidOver(kept, flatOptions(overrides))
+}
 
 /** Reads the arguments of `new ConnectionPool(…)`: `(url, options)`, `(url)`, `(options)` or nothing. */
 export function readConnectionPoolOptions(first?: unknown, second?: unknown): ResolvedConnectionPoolOptions {
@@ -159,14 +200,15 @@ function readArguments(first: unknown, second: unknown): Readonly<Record<string,
  * What is given by name wins over the URL. Options that exclude each other win as a group, so that
  * `{ path }` beside `redis://host` is a path. Encryption that the URL asks for is never switched off in silence.
  */
-function merge(
-  fromUrl: Readonly<Record<string, unknown>>,
-  given: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
+function merge(fromUrl: GivenOptions, given: GivenOptions): GivenOptions {
   if (fromUrl.tls === true && given.tls === false) {
     throw new OptionError('tls: is false, but the URL asks for TLS; change one of them')
   }
-  const merged: Record<string, unknown> = { ...fromUrl }
+  return laidOver(fromUrl, given)
+}
+
+function laidOver(base: GivenOptions, given: GivenOptions): GivenOptions {
+  const merged: Record<string, unknown> = { ...base }
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue
     for (const excluded of EXCLUDES.get(name) ?? []) delete merged[excluded]
@@ -180,4 +222,6 @@ const EXCLUDES: ReadonlyMap<string, readonly string[]> = new Map([
   ['host', ['path']],
   ['port', ['path']],
   ['credentials', ['username', 'password']],
+  ['username', ['credentials']],
+  ['password', ['credentials']],
 ])

@@ -4,6 +4,7 @@ import { ArgumentError } from '../base/errors.js'
 import type { ReplyWithTypeMapping, SimpleStringReply, TypeMapping } from '../command/definitions.js'
 import type { Pool } from '../pool/pool.js'
 import { RESP_TYPES } from '../resp/types.js'
+import { Handle } from './handle.js'
 import { callSafely } from './messages.js'
 import { Monitor } from './monitor.js'
 import { Subscriber } from './subscriber.js'
@@ -46,7 +47,7 @@ export interface ListeningSettings {
  * All channels of a handle share one connection out of the pool's budget. When it is lost, all is subscribed to again,
  * and the event `gap` tells what may have been missed; what the connection carried before came once and in order.
  */
-export abstract class PubSub<in out TM extends TypeMapping> {
+export abstract class PubSub<in out TM extends TypeMapping> extends Handle {
   /** @internal */
   protected abstract readonly listening: Listening
   /** @internal */

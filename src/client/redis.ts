@@ -19,19 +19,21 @@ import {
   prepareRaw,
   promiseOf,
 } from './command-set.js'
-import {
-  announce,
-  type ConnectionPool,
-  type ConnectionPoolEvents,
-  isConnectionPool,
-  poolFrom,
-  poolOf,
-} from './connection-pool.js'
+import { connectOnce, connectPatiently } from './connecting.js'
+import { type ConnectionPool, insideOf, poolOf } from './connection-pool.js'
+import { type Extensions, rejectExtensions } from './extensions.js'
 import { Lease } from './lease.js'
-import { type RedisOptions as OptionsWithPool, optionsFromEnvironment, readClientOptions } from './options.js'
-import { Listening, PubSub, type PubSubAliases } from './pubsub.js'
+import {
+  type CreateClientOptions,
+  type PoolSizeOptions,
+  translateClientOptions,
+  translatePoolOptions,
+} from './node-redis-options.js'
+import { flatOptions, type RedisOptions as OptionsWithPool, optionsFromEnvironment, overridden } from './options.js'
+import { type Listening, PubSub, type PubSubAliases } from './pubsub.js'
 import { refusal } from './refusals.js'
 import { Transaction } from './transaction.js'
+import { type Dialect, openView, View } from './view.js'
 
 /** What replies become without a type mapping. */
 export type NoMapping = Record<never, never>
@@ -42,21 +44,6 @@ export interface RedisOptions<RESP extends RespVersions = 3, TM extends TypeMapp
   readonly protocol?: RESP | undefined
   /** Types that replies become, by RESP type. Default: none. */
   readonly typeMapping?: TM | undefined
-}
-
-type Listener<Event extends keyof ConnectionPoolEvents> = (...args: ConnectionPoolEvents[Event]) => void
-
-/** Another handle on a pool that is there already. */
-class View {
-  readonly pool: ConnectionPool
-  readonly settings: CommandSettings
-  readonly listening: Listening
-
-  constructor(pool: ConnectionPool, settings: CommandSettings, listening: Listening) {
-    this.pool = pool
-    this.settings = settings
-    this.listening = listening
-  }
 }
 
 // addCommands() below gives the class what this declares.
@@ -73,10 +60,9 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
   /** The connections behind this handle. */
   readonly pool: ConnectionPool
   readonly #pool: Pool
+  readonly #view: View
   readonly #settings: CommandSettings
   readonly #execute: (request: Request) => void
-  /** @internal */
-  protected readonly listening: Listening
 
   /**
    * Connects to nothing yet; the first command does, or `connect()`.
@@ -87,12 +73,12 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
   constructor(options?: RedisOptions<RESP, TM>)
   constructor(first?: string | URL | RedisOptions<RESP, TM>, second?: RedisOptions<RESP, TM>) {
     super()
-    const { pool, settings, listening } = first instanceof View ? first : open(first, second)
-    const kernel = poolOf(pool)
-    this.pool = pool
+    const view = first instanceof View ? first : openView(flatOptions(first, second))
+    const kernel = poolOf(view.pool)
+    this.pool = view.pool
     this.#pool = kernel
-    this.#settings = settings
-    this.listening = listening
+    this.#view = view
+    this.#settings = view.settings
     this.#execute = (request) => kernel.execute(request)
   }
 
@@ -101,20 +87,40 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
     return new Redis({ ...optionsFromEnvironment(), ...options })
   }
 
-  /** Whether commands are accepted. */
-  get isOpen(): boolean {
-    return this.#pool.phase === 'open'
-  }
-
-  /** Whether a connection is ready right now. */
-  get isReady(): boolean {
-    return this.isOpen && this.#pool.readyConnections > 0
-  }
-
-  /** Connects now instead of at the first command; rejects when that fails. */
+  /**
+   * Connects now instead of at the first command. Calling it again does nothing. Rejects when the first dial fails; a
+   * handle of `createClient` goes on trying, unless trying again is hopeless or `reconnectStrategy` says no.
+   */
   async connect(): Promise<this> {
-    await this.pool.connect()
+    if (this.#view.dialect === 'node-redis') await connectPatiently(this.pool)
+    else await connectOnce(this.pool)
     return this
+  }
+
+  /**
+   * A new handle with the same options and a pool of its own, which it closes by itself. `overrides` take the place of
+   * single options, a URL that of the whole address; they may have node-redis's names, as in `createClient`.
+   */
+  duplicate<R extends RespVersions = RESP, T extends TypeMapping = TM>(
+    overrides: CreateClientOptions<R, T> = {},
+  ): Redis<R, T> {
+    const { dialect } = this.#view
+    const { keyPrefix, typeMapping } = this.#settings
+    const options = translateClientOptions(overrides, dialect === 'node-redis')
+    const view = openView(overridden({ ...insideOf(this.pool).given, keyPrefix, typeMapping }, options), dialect)
+    const { signal, timeout, retry } = this.#settings
+    const settings = {
+      ...view.settings,
+      signal,
+      timeout: options.commandTimeout === undefined ? timeout : view.settings.timeout,
+      retry: options.retry === undefined ? retry : view.settings.retry,
+    }
+    return new Redis<R, T>(view.with(settings))
+  }
+
+  /** As `duplicate()`, with node-redis's options of a pool: `minimum`, `maximum`, `acquireTimeout`, `cleanupDelay`. */
+  createPool(options: PoolSizeOptions = {}): Redis<RESP, TM> {
+    return this.duplicate<RESP, TM>(translatePoolOptions(options))
   }
 
   /** Closes the pool: lets finish what was accepted. A shared pool closes for all its handles. */
@@ -129,22 +135,6 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-
-  /** Listens to an event of the pool. */
-  on<Event extends keyof ConnectionPoolEvents>(event: Event, listener: Listener<Event>): this {
-    this.pool.on(event, listener)
-    return this
-  }
-
-  once<Event extends keyof ConnectionPoolEvents>(event: Event, listener: Listener<Event>): this {
-    this.pool.once(event, listener)
-    return this
-  }
-
-  off<Event extends keyof ConnectionPoolEvents>(event: Event, listener: Listener<Event>): this {
-    this.pool.off(event, listener)
-    return this
   }
 
   /** Sends raw arguments and gives the raw reply. */
@@ -181,12 +171,20 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
     }
   }
 
+  /** As `lease(use)`, under the name that node-redis's pool gives it. */
+  execute<T>(use: (connection: Lease<RESP, TM>) => T | PromiseLike<T>): Promise<T> {
+    return this.lease(use)
+  }
+
+  /** As `lease(use)`. */
+  executeIsolated<T>(use: (connection: Lease<RESP, TM>) => T | PromiseLike<T>): Promise<T> {
+    return this.lease(use)
+  }
+
   /** The same pool, with replies of other types: `withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })`. */
   withTypeMapping<MAPPING extends TypeMapping>(typeMapping: MAPPING): Redis<RESP, MAPPING> {
     const read = readCommandOptions({ typeMapping })
-    return new Redis<RESP, MAPPING>(
-      new View(this.pool, { ...this.#settings, typeMapping: read.typeMapping }, this.listening),
-    )
+    return new Redis<RESP, MAPPING>(this.#view.with({ ...this.#settings, typeMapping: read.typeMapping }))
   }
 
   /** The same pool; calls on this handle reject when the signal is aborted. */
@@ -198,21 +196,27 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
   withCommandOptions(options: CommandOptions): Redis<RESP, TM> {
     const { typeMapping, abortSignal, timeout, retry } = readCommandOptions(options)
     const settings: CommandSettings = {
+      ...this.#settings,
       typeMapping: typeMapping ?? this.#settings.typeMapping,
       signal: abortSignal ?? this.#settings.signal,
       timeout: timeout ?? this.#settings.timeout,
       retry: retry ?? this.#settings.retry,
     }
-    return new Redis<RESP, TM>(new View(this.pool, settings, this.listening))
+    return new Redis<RESP, TM>(this.#view.with(settings))
   }
 
   /** @internal */
   runCommand(command: BoundCommand, callArguments: readonly unknown[]): unknown {
     try {
-      return this.#send(command.prepare(callArguments, this.#settings.typeMapping))
+      return this.#send(command.prepare(callArguments, this.#settings))
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** @internal */
+  protected get listening(): Listening {
+    return this.#view.listening
   }
 
   /** @internal */
@@ -241,14 +245,15 @@ for (const name of ['WATCH', 'UNWATCH', 'SELECT']) {
   for (const method of [name, name.toLowerCase()]) Object.defineProperty(Redis.prototype, method, { value })
 }
 
-function open(first: unknown, second: unknown): View {
-  const read = readClientOptions(isConnectionPool, first, second)
-  const pool = read.shared ?? poolFrom(read)
-  const settings: CommandSettings = {
-    typeMapping: read.client.typeMapping,
-    signal: undefined,
-    timeout: pool.options.commandTimeout,
-    retry: pool.options.retry,
-  }
-  return new View(pool, settings, new Listening(poolOf(pool), (gap) => announce(pool, gap)))
+/** Opens a handle from options that `createClient` has translated. */
+export function openRedis<M, F, S, RESP extends RespVersions, TM extends TypeMapping>(
+  options: RedisOptions<RESP, TM>,
+  extensions: Extensions<M, F, S>,
+  dialect: Dialect = 'respool',
+): RedisClient<M, F, S, RESP, TM> {
+  rejectExtensions(extensions)
+  return new Redis<RESP, TM>(openView(flatOptions(options), dialect))
 }
+
+export type RedisClient<M, F, S, RESP extends RespVersions, TM extends TypeMapping> = Redis<RESP, TM> &
+  Record<never, M | F | S>

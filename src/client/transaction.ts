@@ -89,7 +89,7 @@ export class Transaction<
 
   /** @internal */
   runCommand(command: BoundCommand, callArguments: readonly unknown[]): this {
-    return this.#add(command.prepare(callArguments, this.#target.settings.typeMapping))
+    return this.#add(command.prepare(callArguments, this.#target.settings))
   }
 
   /** Adds a command by its raw arguments. */
@@ -105,6 +105,7 @@ export class Transaction<
    * @throws MultiErrorReply when some commands failed
    */
   exec(asPipeline = false): Promise<unknown[]> {
+    if (typeof asPipeline !== 'boolean') return Promise.reject(noCallback())
     return asPipeline ? this.#pipeline() : this.#transaction()
   }
 
@@ -216,6 +217,12 @@ function aborted(error: unknown, unit: Unit | undefined): unknown {
 function mayBlock(command: string): ArgumentError {
   const message = `${command} may block what stands behind it in a pipeline: call it by itself, or use exec()`
   return new ArgumentError(message, { outcome: 'not-sent', command })
+}
+
+/** A function is as good as true, and would run the commands of a transaction without one. */
+function noCallback(): ArgumentError {
+  const message = 'exec() takes true or false, and no callback: it returns a promise'
+  return new ArgumentError(message, { outcome: 'not-sent' })
 }
 
 function checked(replies: unknown[]): unknown[] {

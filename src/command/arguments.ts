@@ -61,7 +61,7 @@ export class CommandArguments implements CommandParser {
   }
 
   pushKey(key: RedisArgument, applyPrefix = true): void {
-    const sent = applyPrefix && this.#keyPrefix !== undefined ? prefixed(this.#keyPrefix, key) : key
+    const sent = applyPrefix ? withPrefix(this.#keyPrefix, key) : key
     this.redisArgs.push(sent)
     if (this.#keys !== undefined) this.#keys.push(sent)
     else if (this.firstKey === undefined) this.firstKey = sent
@@ -79,10 +79,14 @@ export class CommandArguments implements CommandParser {
   }
 }
 
-function prefixed(prefix: RedisArgument, key: RedisArgument): RedisArgument {
+/** The key as it is sent. What is neither text nor bytes stays what it is, for the check of arguments to refuse. */
+export function withPrefix(prefix: RedisArgument | undefined, key: RedisArgument): RedisArgument {
+  if (prefix === undefined || !isArgument(key)) return key
   if (typeof prefix === 'string' && typeof key === 'string') return prefix + key
   return Buffer.concat([bytesOf(prefix), bytesOf(key)])
 }
+
+const isArgument = (value: unknown): boolean => typeof value === 'string' || Buffer.isBuffer(value)
 
 function bytesOf(argument: RedisArgument): Buffer {
   return typeof argument === 'string' ? Buffer.from(argument) : argument
@@ -98,6 +102,10 @@ export function parseArguments(
   callArguments: readonly unknown[],
   keyPrefix?: RedisArgument,
 ): CommandArguments {
+  // It would never be called, and a program that waits for it would wait for ever.
+  if (typeof callArguments.at(-1) === 'function') {
+    throw notSent(name, 'takes no callback: it returns a promise, so await it, or pass the callback to then()')
+  }
   const parser = new CommandArguments(keyPrefix)
   try {
     definition.parseCommand(parser, ...callArguments)

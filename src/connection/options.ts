@@ -1,7 +1,6 @@
 // Owns the options of one connection: where it leads, who it is, how long it may take. Knows no pool and no URL.
 import { isIP } from 'node:net'
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
-import { inspect } from 'node:util'
 import { OptionError } from '../base/errors.js'
 import {
   type AnyOptionTable,
@@ -17,20 +16,19 @@ import {
   Secret,
   text,
 } from '../base/option-table.js'
-import type { Login } from './handshake.js'
+import { Credentials, type CredentialsProvider, isStreaming, type StreamingCredentials } from './credentials.js'
 import type { IntegrityMode } from './integrity.js'
 
 /** A password, or a function that is asked for one at each new connection. */
 export type Password = string | (() => string | Promise<string>)
-
-/** Asked at each new connection, for credentials that rotate. */
-export type CredentialsProvider = () => Login | Promise<Login>
 
 export interface ConnectionValues {
   /** Name or IP address of the server. Default `'localhost'`. */
   readonly host: string
   /** TCP port of the server. Default 6379. */
   readonly port: number
+  /** IP version to use, 4 or 6; 0 = both are tried. Default 0. */
+  readonly family: 0 | 4 | 6
   /** Path of a unix socket, instead of `host` and `port`. Default: none. */
   readonly path: string | undefined
   /** TLS: `true`, or options of `node:tls`. Certificates are verified unless these say otherwise. Default `false`. */
@@ -39,8 +37,11 @@ export interface ConnectionValues {
   readonly username: string | undefined
   /** Password of the user, or a function asked for it at each new connection. Default: none. */
   readonly password: Password | undefined
-  /** Asked at each new connection, instead of `username` and `password`. Default: none. */
-  readonly credentials: CredentialsProvider | undefined
+  /**
+   * Asked at each new connection, instead of `username` and `password`; or a source that announces new ones by itself,
+   * which replaces the connections of before. Default: none.
+   */
+  readonly credentials: CredentialsProvider | StreamingCredentials | undefined
   /** Number of the database to SELECT. Default 0. */
   readonly database: number
   /** Name of the connections in the server's CLIENT LIST. Default: none. */
@@ -65,6 +66,8 @@ export interface ConnectionValues {
   readonly integrity: IntegrityMode
   /** Whether to tell the server this library's name and version (CLIENT SETINFO). Default `true`. */
   readonly clientInfo: boolean
+  /** Stands behind the library's name there, as in `respool(tag)`. Default: none. */
+  readonly clientInfoTag: string | undefined
 }
 
 export interface ConnectionOptions extends OptionsOf<ConnectionValues> {}
@@ -89,6 +92,11 @@ export const connectionOptionTable: OptionTable<ConnectionValues> = {
     doc: 'Name or IP address of the server.',
   }),
   port: integer({ default: 6379, min: 1, max: 65_535, fromUrl: false, doc: 'TCP port of the server.' }),
+  family: oneOf([0, 4, 6], {
+    default: 0,
+    also: ['ipVersion'],
+    doc: 'IP version to use, 4 or 6; 0 = both are tried.',
+  }),
   path: text({
     default: undefined,
     expected: 'the path of a unix socket',
@@ -114,13 +122,14 @@ export const connectionOptionTable: OptionTable<ConnectionValues> = {
     also: ['auth', 'pass', 'auth_pass', 'requirepass'],
     doc: 'Password of the user, or a function asked for it at each new connection.',
   }),
-  credentials: custom<CredentialsProvider | undefined>({
+  credentials: custom<CredentialsProvider | StreamingCredentials | undefined>({
     kind: 'function',
     default: undefined,
-    expected: 'a function that returns { username, password }',
-    accepts: (value): value is CredentialsProvider => typeof value === 'function',
+    expected: 'a function that returns { username, password }, or an object with subscribe()',
+    accepts: (value): value is CredentialsProvider | StreamingCredentials =>
+      typeof value === 'function' || isStreaming(value),
     also: ['credentialsProvider'],
-    doc: 'Asked at each new connection, instead of username and password.',
+    doc: 'Asked at each new connection, instead of username and password; or a source that announces new ones.',
   }),
   database: integer({ default: 0, max: 2_147_483_647, also: ['db'], doc: 'Number of the database to SELECT.' }),
   clientName: text({
@@ -168,37 +177,12 @@ export const connectionOptionTable: OptionTable<ConnectionValues> = {
     also: ['disableClientInfo'],
     doc: "Whether to tell the server this library's name and version (CLIENT SETINFO).",
   }),
-}
-
-/** Who a connection logs in as. Shows nothing of it when printed. */
-export class Credentials {
-  readonly #provider: Secret<CredentialsProvider> | undefined
-
-  constructor(provider?: CredentialsProvider) {
-    if (provider !== undefined) this.#provider = new Secret(provider)
-  }
-
-  /** Asks for the credentials; what a user's function gives back is checked, and never shown. */
-  async read(): Promise<Login> {
-    if (this.#provider === undefined) return {}
-    const login: unknown = await this.#provider.reveal()()
-    if (!isLogin(login)) {
-      throw new OptionError('credentials: expected the function to return a password, or { username, password }')
-    }
-    return login
-  }
-
-  toJSON(): string {
-    return this.#provider === undefined ? 'none' : '[redacted]'
-  }
-
-  toString(): string {
-    return this.toJSON()
-  }
-
-  [inspect.custom](): string {
-    return this.toJSON()
-  }
+  clientInfoTag: text({
+    default: undefined,
+    expected: 'printable ASCII characters without spaces',
+    matches: (value) => /^[!-~]+$/.test(value),
+    doc: "Stands behind the library's name in CLIENT SETINFO, as in respool(tag).",
+  }),
 }
 
 export function readConnectionOptions(
@@ -225,7 +209,7 @@ function rejectTwoAddresses(input: unknown): void {
 function credentialsFrom(
   username: string | undefined,
   password: Password | undefined,
-  credentials: CredentialsProvider | undefined,
+  credentials: CredentialsProvider | StreamingCredentials | undefined,
 ): Credentials {
   if (credentials !== undefined) {
     if (username === undefined && password === undefined) return new Credentials(credentials)
@@ -239,12 +223,4 @@ function credentialsFrom(
     const login = { password: typeof password === 'string' ? password : await password() }
     return username === undefined ? login : { ...login, username }
   })
-}
-
-function isLogin(value: unknown): value is Login {
-  if (typeof value !== 'object' || value === null) return false
-  const username: unknown = Reflect.get(value, 'username')
-  const password: unknown = Reflect.get(value, 'password')
-  if (password === undefined) return username === undefined
-  return typeof password === 'string' && (username === undefined || typeof username === 'string')
 }

@@ -40,8 +40,39 @@ export interface DialTarget {
   tls: TlsOptions | undefined
   /** TCP keep-alive starts after this long without traffic, in ms; 0 switches it off. */
   keepAlive: number
-  /** Connections do not keep the process alive. */
-  unref: boolean
+  /** IP version to use; 0 for both. */
+  family: 0 | 4 | 6
+  /** Decides whether connections keep the process alive. */
+  anchor: Anchor
+}
+
+/** Whether open sockets keep the process alive; may change at any time. */
+export class Anchor {
+  readonly #sockets = new Set<Socket>()
+  #isHeld: boolean
+
+  constructor(isHeld: boolean) {
+    this.#isHeld = isHeld
+  }
+
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld
+    for (const socket of this.#sockets) apply(socket, isHeld)
+  }
+
+  add(socket: Socket): void {
+    apply(socket, this.#isHeld)
+    this.#sockets.add(socket)
+  }
+
+  remove(socket: Socket): void {
+    this.#sockets.delete(socket)
+  }
+}
+
+function apply(socket: Socket, isHeld: boolean): void {
+  if (isHeld) socket.ref()
+  else socket.unref()
 }
 
 const READ_BUFFER_SIZE = 64 * 1024
@@ -97,6 +128,7 @@ const PIECE = 256 * 1024
 
 class SocketTransport implements Transport {
   readonly #socket: Socket
+  readonly #anchor: Anchor
   readonly #canReset: boolean
   /** What waits for the piece before it. */
   readonly #pieces = new Ring<Buffer>()
@@ -121,7 +153,12 @@ class SocketTransport implements Transport {
     })
     // Who has said goodbye answers nothing more, however much is still to be written.
     this.#socket.once('end', () => this.#socket.destroy())
-    this.#socket.once('close', () => events.closed(this.#error))
+    this.#socket.once('close', () => {
+      target.anchor.remove(this.#socket)
+      events.closed(this.#error)
+    })
+    target.anchor.add(this.#socket)
+    this.#anchor = target.anchor
   }
 
   get pending(): number {
@@ -158,6 +195,7 @@ class SocketTransport implements Transport {
   }
 
   destroy(): void {
+    this.#anchor.remove(this.#socket)
     this.#socket.removeAllListeners()
     // An error may still be on its way from the kernel; without a listener it would end the process.
     this.#socket.on('error', () => {})
@@ -209,7 +247,8 @@ function openSocket(target: DialTarget, received: (chunk: Buffer, length: number
     received(buffer, length)
     return true
   }
-  const address = target.path === undefined ? { host: target.host, port: target.port } : { path: target.path }
+  const { host, port, path, family } = target
+  const address = path === undefined ? { host, port, family } : { path }
   const common = {
     ...address,
     keepAlive: target.keepAlive > 0,
@@ -217,10 +256,8 @@ function openSocket(target: DialTarget, received: (chunk: Buffer, length: number
     noDelay: true,
     onread: { buffer, callback },
   }
-  const socket =
-    target.tls === undefined ? connectTcp(common) : connectTls({ ...tlsDefaults(target), ...target.tls, ...common })
-  if (target.unref) socket.unref()
-  return socket
+  if (target.tls === undefined) return connectTcp(common)
+  return connectTls({ ...tlsDefaults(target), ...target.tls, ...common })
 }
 
 /** The certificate is checked against the host asked for; an IP address must not be sent as a server name. */

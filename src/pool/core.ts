@@ -14,7 +14,7 @@ import { Keeper } from './keeper.js'
 import { Recall } from './recall.js'
 import { Entry, type Holder, isCallers, Roster } from './roster.js'
 import { Counters, describeHolder, type PoolStats } from './stats.js'
-import { isHopeless, Supply } from './supply.js'
+import { Supply } from './supply.js'
 import type { Caller, Waiter } from './waiters.js'
 import { WaitingRoom } from './waiting-room.js'
 
@@ -286,7 +286,7 @@ export class PoolCore {
     if (place !== 'connecting' && hungUp(connection, error, this.now())) this.supply.failed(error)
     if (this.recall.isPending) this.recall.settle()
     if (place === 'shared' || place === 'late' || place === 'draining') this.dispatch.lanesChanged()
-    if (place === 'connecting') this.#connectFailed(error)
+    if (place === 'connecting') this.#connectFailed(error, entry.doomed === 'retired')
     else this.#deps.events.closed(connection, error)
     const { listener } = entry
     entry.listener = undefined
@@ -337,12 +337,13 @@ export class PoolCore {
     if (reason !== undefined) entry.connection.destroy(reason, `the pool no longer needs the connection (${reason})`)
   }
 
-  #connectFailed(error: ConnectionError): void {
-    this.supply.failed(error)
+  #connectFailed(error: ConnectionError, isOutdated: boolean): void {
+    if (!isOutdated) this.supply.failed(error)
     this.#deps.events.connectFailed(error)
+    if (isOutdated) return
     for (const { reject } of this.warming.splice(0)) reject(error)
     // A wrong password does not heal by waiting; but what works already may still serve those who wait.
-    if (!isHopeless(error) || this.roster.ready > 0) return
+    if (!this.supply.isFinal || this.roster.ready > 0) return
     const { message, reason, address, cause } = error
     this.dispatch.turnAway(new ConnectionError(message, reason, address, { outcome: 'not-sent', cause }))
   }

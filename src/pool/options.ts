@@ -3,6 +3,7 @@ import { OptionError } from '../base/errors.js'
 import {
   type AnyOptionTable,
   boolean,
+  custom,
   duration,
   integer,
   isPlainObject,
@@ -13,6 +14,7 @@ import {
   text,
 } from '../base/option-table.js'
 import { RETRY_MODES, type RetryMode } from '../command/repeat.js'
+import type { BackoffStrategy } from './supply.js'
 
 export interface PoolValues {
   /** Connections the pool may have at once, those being made included. Default 10. */
@@ -50,6 +52,11 @@ export interface PoolValues {
   readonly backoffMin: number
   /** Milliseconds: the longest wait between dials while they fail. Default 1 000. */
   readonly backoffMax: number
+  /**
+   * Asked for the wait after each failed dial, in milliseconds, instead of `backoffMin` and `backoffMax`; `false` or an
+   * Error: who waits is turned away at once. Default: none.
+   */
+  readonly backoff: BackoffStrategy | undefined
   /** Whether the process may end while connections are open. Default `false`. */
   readonly unref: boolean
   /** Label of the pool in metrics, errors and events. Default: none. */
@@ -108,7 +115,7 @@ export const poolOptionTable: OptionTable<PoolValues> = {
   }),
   retry: oneOf(RETRY_MODES, {
     default: 'safe',
-    also: ['maxRetries', 'maxRetriesPerRequest', 'retryStrategy', 'autoResendUnfulfilledCommands'],
+    also: ['maxRetries', 'maxRetriesPerRequest', 'autoResendUnfulfilledCommands'],
     doc: 'What is sent again after a loss or a refusal; see [what is sent again](#what-is-sent-again).',
   }),
   maxWaiting: integer({
@@ -159,6 +166,14 @@ export const poolOptionTable: OptionTable<PoolValues> = {
     min: 1,
     also: ['maxRetryBackoff'],
     doc: 'Longest wait between dials while they fail.',
+  }),
+  backoff: custom<BackoffStrategy | undefined>({
+    kind: 'function',
+    default: undefined,
+    expected: 'a function (failures, error) => milliseconds | false | Error',
+    accepts: (value): value is BackoffStrategy => typeof value === 'function',
+    also: ['reconnectStrategy', 'retryStrategy'],
+    doc: 'Asked for the wait after each failed dial, instead of backoffMin and backoffMax; false: who waits is turned away at once.',
   }),
   unref: boolean({
     default: false,

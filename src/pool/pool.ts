@@ -47,6 +47,33 @@ export class Pool {
     return { maxConnections, minConnections }
   }
 
+  /** Whether it ever dialed. */
+  get hasBegun(): boolean {
+    return this.#core.roster.begun > 0
+  }
+
+  /** Whether a command would be served now as far as is known: dials do not fail, or the next try is the caller's. */
+  get isServing(): boolean {
+    const { roster, supply } = this.#core
+    if (roster.ready > 0 || supply.failures === 0) return true
+    return !supply.isPaused && roster.count('connecting') === 0
+  }
+
+  /** Whether the last dial failed in a way that dialing again would not change. */
+  get isHopeless(): boolean {
+    return this.#core.supply.isFinal
+  }
+
+  /** Whether the program's own backoff strategy said not to dial again. */
+  get hasGivenUp(): boolean {
+    return this.#core.supply.hasGivenUp
+  }
+
+  /** Callers that wait for a connection. */
+  get waiting(): number {
+    return this.#core.dispatch.waiting
+  }
+
   /** Connections that could be used now. */
   get readyConnections(): number {
     return this.#core.roster.ready

@@ -138,6 +138,8 @@ export class Entry implements ConnectionOwner {
 }
 
 export class Roster {
+  /** Connections ever begun. */
+  begun = 0
   readonly #at: Readonly<Record<Place, Entry[]>> = {
     connecting: [],
     idle: [],
@@ -196,6 +198,7 @@ export class Roster {
   }
 
   add(entry: Entry): void {
+    this.begun++
     this.#at[entry.place].push(entry)
   }
 

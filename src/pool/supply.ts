@@ -5,10 +5,18 @@ import type { Clock, Timer } from '../base/clock.js'
 import { type ConnectionError, OptionError, ReplyError } from '../base/errors.js'
 import type { Roster } from './roster.js'
 
+/**
+ * Asked after each failed dial, with the number of failures in a row and the error: milliseconds until the next dial;
+ * `false` or an Error when who waits is to be turned away at once; undefined for the pool's own pause.
+ */
+export type BackoffStrategy = (failures: number, cause: Error) => number | false | Error | undefined
+
 export interface SupplySettings {
   readonly maxConnecting: number
   readonly backoffMin: number
   readonly backoffMax: number
+  /** Must not throw. */
+  readonly backoff?: BackoffStrategy | undefined
 }
 
 /**
@@ -20,6 +28,10 @@ export class Supply {
   /** Failed dials in a row. */
   failures = 0
   lastError: ConnectionError | undefined
+  /** Whether who waits is not to wait for the next dial. */
+  isFinal = false
+  /** Whether the program's own strategy said so. */
+  hasGivenUp = false
   readonly #roster: Roster
   readonly #clock: Clock
   readonly #random: () => number
@@ -36,6 +48,11 @@ export class Supply {
     this.#retry = retry
   }
 
+  /** Whether dials fail and the next one is still to come. */
+  get isPaused(): boolean {
+    return this.#pause !== undefined
+  }
+
   /** How many dials may start now. */
   get allowed(): number {
     if (this.#pause !== undefined) return 0
@@ -48,6 +65,8 @@ export class Supply {
     if (this.failures === 0 || readyAt < this.#failedAt) return
     this.failures = 0
     this.lastError = undefined
+    this.isFinal = false
+    this.hasGivenUp = false
     this.stop()
     // Who waits need not wait for the pause, nor for one prober at a time, any more.
     this.#clock.afterPoll(this.#retry)
@@ -57,14 +76,22 @@ export class Supply {
     this.failures++
     this.lastError = error
     this.#failedAt = this.#clock.now()
+    const delay = this.#delayAfter(error)
     if (this.#pause !== undefined) return
-    const { backoffMin, backoffMax } = this.#settings
-    // A server that refuses a login writes each attempt down; sooner is no better.
-    const delay = isHopeless(error) ? backoffMax : backoff(this.failures, backoffMin, backoffMax, this.#random())
     this.#pause = this.#clock.setTimeout(() => {
       this.#pause = undefined
       this.#retry()
     }, delay)
+  }
+
+  #delayAfter(error: ConnectionError): number {
+    const { backoffMin, backoffMax } = this.#settings
+    const asked = this.#settings.backoff?.(this.failures, error)
+    this.hasGivenUp = asked === false || asked instanceof Error
+    this.isFinal = this.hasGivenUp || isHopeless(error)
+    if (typeof asked === 'number') return asked
+    // A server that refuses a login writes each attempt down; sooner is no better.
+    return this.isFinal ? backoffMax : backoff(this.failures, backoffMin, backoffMax, this.#random())
   }
 
   stop(): void {
@@ -76,7 +103,7 @@ export class Supply {
 const REFUSALS: ReadonlySet<string> = new Set(['WRONGPASS', 'NOAUTH', 'NOPERM', 'DENIED'])
 
 /** Whether waiting and dialing again would not help: a login, an option or a certificate is wrong. */
-export function isHopeless(error: ConnectionError): boolean {
+function isHopeless(error: ConnectionError): boolean {
   const { cause } = error
   if (cause instanceof ReplyError) return REFUSALS.has(cause.kind) || /DB index/i.test(cause.message)
   if (cause instanceof OptionError) return true

@@ -119,6 +119,7 @@ describe('defaults', () => {
     assert.deepEqual(rest, {
       host: 'localhost',
       port: 6379,
+      family: 0,
       path: undefined,
       database: 0,
       clientName: undefined,
@@ -129,6 +130,7 @@ describe('defaults', () => {
       maxReplySize: 536_870_912,
       integrity: 'off',
       clientInfo: true,
+      clientInfoTag: undefined,
       tls: undefined,
     })
     assert.deepEqual(pool, {
@@ -148,10 +150,11 @@ describe('defaults', () => {
       leakTracking: false,
       backoffMin: 10,
       backoffMax: 1_000,
+      backoff: undefined,
       unref: false,
       name: undefined,
     })
-    assert.deepEqual(client, { typeMapping: {} })
+    assert.deepEqual(client, { typeMapping: {}, keyPrefix: undefined })
   })
 
   it('are frozen at every level', () => {

@@ -6,7 +6,7 @@ import { createServer, type Socket } from 'node:net'
 import { describe, it } from 'node:test'
 import { systemClock } from '../../src/base/clock.js'
 import { Parting } from '../../src/connection/parting.js'
-import { dialerFor, type Transport } from '../../src/connection/transport.js'
+import { Anchor, dialerFor, type Transport } from '../../src/connection/transport.js'
 import { leakCheck } from '../support/leak-check.js'
 
 /** Longer than a connection waits for the server's own goodbye. */
@@ -44,7 +44,8 @@ function open(port: number): Promise<Transport> {
       path: undefined,
       tls: undefined,
       keepAlive: 0,
-      unref: false,
+      family: 0,
+      anchor: new Anchor(true),
     })({ opened: () => resolve(transport), received: nothing, drained: nothing, closed: nothing })
   })
 }

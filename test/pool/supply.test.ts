@@ -281,3 +281,62 @@ describe('connect()', () => {
     await failure
   })
 })
+
+describe('a backoff strategy', () => {
+  it('says how long to wait after each failed dial, with the failures in a row', async () => {
+    const asked: number[] = []
+    const backoff = (failures: number): number => {
+      asked.push(failures)
+      return 50
+    }
+    const world = new World({ backoff, acquireTimeout: 60_000 })
+    world.server.welcome = 'refuse'
+    const call = world.send('GET', 'k')
+    await world.run(220)
+    assert.deepEqual(asked, [1, 2, 3, 4, 5])
+    assert.equal(world.server.dials.length, 5)
+    world.server.welcome = 'accept'
+    await world.run(60)
+    assert.equal(call.state, 'answered')
+    world.assertBooks()
+  })
+
+  it('turns away who waits when it says false, and the next caller is served', async () => {
+    const world = new World({ backoff: () => false, backoffMax: 100 })
+    world.server.welcome = 'refuse'
+    const call = world.send('GET', 'k')
+    const loan = world.lease()
+    await world.run(10)
+    assert.deepEqual([call.state, loan.state], ['failed', 'failed'])
+    world.server.welcome = 'accept'
+    const next = world.send('GET', 'k')
+    await world.run(120)
+    assert.equal(next.state, 'answered')
+    world.assertBooks()
+  })
+
+  it('leaves the pause to the pool when it says nothing', async () => {
+    const world = new World({ backoff: () => undefined, backoffMin: 10, backoffMax: 10 })
+    world.server.welcome = 'refuse'
+    world.send('GET', 'k')
+    await world.run(200)
+    assert.ok(world.server.dials.length > 10)
+    world.assertBooks()
+  })
+})
+
+describe('a dial that was retired while it was made', () => {
+  it('turns nobody away when it fails, for it may have had the credentials of before', async () => {
+    const world = new World({ maxConnecting: 1, backoff: () => false })
+    world.server.dialDelay = 20
+    world.server.welcome = 'refuse'
+    const call = world.send('GET', 'k')
+    await world.run(5)
+    world.pool.retire()
+    await world.run(16)
+    world.server.welcome = 'accept'
+    await world.run(60)
+    assert.equal(call.state, 'answered')
+    world.assertBooks()
+  })
+})
