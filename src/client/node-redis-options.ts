@@ -176,7 +176,9 @@ function socketOptions(input: unknown, url: unknown): GivenOptions {
     throw new OptionError('socket.tls: expected true or false; options of TLS stand beside it')
   }
   if (asked !== undefined && given.tls !== undefined && asked !== given.tls) {
-    throw new OptionError(`socket.tls: is ${given.tls}, but the URL says ${asked ? 'TLS' : 'no TLS'}; change one of them`)
+    throw new OptionError(
+      `socket.tls: is ${given.tls}, but the URL says ${asked ? 'TLS' : 'no TLS'}; change one of them`,
+    )
   }
   const [first] = Object.keys(tls)
   if (given.tls === true || asked === true) return { ...options.values, tls: first === undefined ? true : tls }

@@ -200,10 +200,7 @@ function readArguments(first: unknown, second: unknown): Readonly<Record<string,
  * What is given by name wins over the URL. Options that exclude each other win as a group, so that
  * `{ path }` beside `redis://host` is a path. Encryption that the URL asks for is never switched off in silence.
  */
-function merge(
-  fromUrl: GivenOptions,
-  given: GivenOptions,
-): GivenOptions {
+function merge(fromUrl: GivenOptions, given: GivenOptions): GivenOptions {
   if (fromUrl.tls === true && given.tls === false) {
     throw new OptionError('tls: is false, but the URL asks for TLS; change one of them')
   }

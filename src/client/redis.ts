@@ -19,6 +19,7 @@ import {
   prepareRaw,
   promiseOf,
 } from './command-set.js'
+import { connectOnce, connectPatiently } from './connecting.js'
 import { type ConnectionPool, insideOf, isConnectionPool, poolFrom, poolOf } from './connection-pool.js'
 import { type Extensions, rejectExtensions } from './extensions.js'
 import { Handle } from './handle.js'
@@ -37,7 +38,6 @@ import {
   overridden,
   readClientOptions,
 } from './options.js'
-import { connectOnce, connectPatiently } from './connecting.js'
 import { refusal } from './refusals.js'
 import { Transaction } from './transaction.js'
 

@@ -22,7 +22,6 @@ import type { IntegrityMode } from './integrity.js'
 /** A password, or a function that is asked for one at each new connection. */
 export type Password = string | (() => string | Promise<string>)
 
-
 export interface ConnectionValues {
   /** Name or IP address of the server. Default `'localhost'`. */
   readonly host: string

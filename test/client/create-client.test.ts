@@ -147,10 +147,22 @@ describe('the options of createClient', () => {
     assert.deepEqual(read({ socket: { tls: true } }), { tls: true })
     assert.deepEqual(read({ socket: { tls: true, ca: 'c', servername: 's' } }), { tls: { ca: 'c', servername: 's' } })
     assert.deepEqual(read({ url: 'rediss://h', socket: { ca: 'c' } }), { url: 'rediss://h', tls: { ca: 'c' } })
-    assert.match(refusal(() => read({ socket: { ca: 'c' } })), /^socket\.ca: is an option of TLS; set socket\.tls/)
-    assert.match(refusal(() => read({ url: 'rediss://h', socket: { tls: false } })), /^socket\.tls: is false, but/)
-    assert.match(refusal(() => read({ url: 'redis://h', socket: { tls: true } })), /^socket\.tls: is true, but/)
-    assert.match(refusal(() => read({ socket: { tls: {} } })), /^socket\.tls: expected true or false/)
+    assert.match(
+      refusal(() => read({ socket: { ca: 'c' } })),
+      /^socket\.ca: is an option of TLS; set socket\.tls/,
+    )
+    assert.match(
+      refusal(() => read({ url: 'rediss://h', socket: { tls: false } })),
+      /^socket\.tls: is false, but/,
+    )
+    assert.match(
+      refusal(() => read({ url: 'redis://h', socket: { tls: true } })),
+      /^socket\.tls: is true, but/,
+    )
+    assert.match(
+      refusal(() => read({ socket: { tls: {} } })),
+      /^socket\.tls: expected true or false/,
+    )
   })
 
   it('say when to dial again, as node-redis counts', () => {
@@ -172,7 +184,10 @@ describe('the options of createClient', () => {
       assert.ok(typeof constant === 'function')
       assert.equal(constant(1, new Error()), value)
     }
-    assert.match(refusal(() => read({ socket: { reconnectStrategy: '1' } })), /^socket\.reconnectStrategy: expected/)
+    assert.match(
+      refusal(() => read({ socket: { reconnectStrategy: '1' } })),
+      /^socket\.reconnectStrategy: expected/,
+    )
   })
 
   it('with a provider ask it, and prefer it', async () => {
@@ -185,7 +200,10 @@ describe('the options of createClient', () => {
     const streaming = { type: 'streaming-credentials-provider', subscribe: async () => [login, { dispose() {} }] }
     assert.equal(read({ credentialsProvider: streaming }).credentials, streaming)
     for (const wrong of [{}, { type: 'other' }, { type: 'async-credentials-provider' }, 5, null]) {
-      assert.match(refusal(() => read({ credentialsProvider: wrong })), /^credentialsProvider: expected a provider/)
+      assert.match(
+        refusal(() => read({ credentialsProvider: wrong })),
+        /^credentialsProvider: expected a provider/,
+      )
     }
   })
 

@@ -112,8 +112,14 @@ describe('a handle before, while and after it is used', { skip: liveSkip }, () =
     await assert.rejects(Promise.resolve(untyped(redis, 'ping', callback)), noCallback)
     await assert.rejects(Promise.resolve(untyped(redis.multi().incr('key'), 'exec', callback)), noCallback)
     assert.throws(() => untyped(redis.multi(), 'get', 'key', callback), ArgumentError)
-    await redis.lease((connection) => assert.rejects(Promise.resolve(untyped(connection, 'get', 'k', callback)), noCallback))
-    for (const [method, ...args] of [['get', null], ['set', 'key', null], ['hSet', 'key', null]] as const) {
+    await redis.lease((connection) =>
+      assert.rejects(Promise.resolve(untyped(connection, 'get', 'k', callback)), noCallback),
+    )
+    for (const [method, ...args] of [
+      ['get', null],
+      ['set', 'key', null],
+      ['hSet', 'key', null],
+    ] as const) {
       await assert.rejects(Promise.resolve(untyped(redis, method, ...args)), { code: 'ERR_ARGUMENT' })
     }
     assert.equal(await redis.exists('key'), 0)
@@ -151,10 +157,18 @@ describe('a duplicate', { skip: liveSkip }, () => {
   })
 
   it('takes overrides by the names of both libraries', async () => {
-    await using copy = redis.duplicate({ database: 1, socket: { connectTimeout: 77 }, maxConnections: 2, keyPrefix: '' })
+    await using copy = redis.duplicate({
+      database: 1,
+      socket: { connectTimeout: 77 },
+      maxConnections: 2,
+      keyPrefix: '',
+    })
     assert.equal(copy.pool.options.maxConnections, 2)
     await copy.set('d:key', 'in 1')
-    assert.equal(await redis.lease(async (one) => (await one.select(1), one.get('key'))), 'in 1')
+    await redis.lease(async (connection) => {
+      await connection.select(1)
+      assert.equal(await connection.get('key'), 'in 1')
+    })
     assert.throws(() => redis.duplicate({ database: -1 }), OptionError)
     assert.throws(() => untyped(redis, 'duplicate', { nonsense: 1 }), /nonsense is not an option/)
     const label = redis.duplicate({ name: 'label' })
