@@ -1,5 +1,6 @@
 // Owns how a handle connects: once, or until it succeeds. Whoever asked is connected again after a loss. Knows no option.
 
+import { PoolClosedError } from '../base/errors.js'
 import { type ConnectionPool, insideOf } from './connection-pool.js'
 
 /** Rejects with the error of the first dial that fails. */
@@ -20,7 +21,7 @@ export async function connectPatiently(pool: ConnectionPool): Promise<void> {
       return await kernel.connect()
     } catch (error) {
       // The pool spaces its dials; asking again only waits for the next one.
-      if (kernel.isHopeless || kernel.phase !== 'open') throw error
+      if (kernel.isHopeless || error instanceof PoolClosedError) throw error
     }
   }
 }

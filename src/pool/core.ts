@@ -2,14 +2,14 @@
 // arrives here and ends in a move on the roster. Knows no callers by name and no policy of who is served first.
 
 import type { Clock } from '../base/clock.js'
-import { type CloseReason, ConnectionError, type ReplyError } from '../base/errors.js'
+import type { CloseReason, ConnectionError, ReplyError } from '../base/errors.js'
 import type { Request } from '../connection/request.js'
 import type { Reply } from '../resp/types.js'
 import { Alone } from './alone.js'
 import type { Borrower } from './borrower.js'
 import type { DispatchLimits, Phase, PoolDependencies } from './contract.js'
 import { Dispatch } from './dispatch.js'
-import { hungUp, reasonOf } from './endings.js'
+import { hungUp, reasonOf, unsentFor } from './endings.js'
 import { Keeper } from './keeper.js'
 import { Recall } from './recall.js'
 import { Entry, type Holder, isCallers, Roster } from './roster.js'
@@ -338,13 +338,26 @@ export class PoolCore {
   }
 
   #connectFailed(error: ConnectionError, isOutdated: boolean): void {
+<<<<<<< HEAD
+=======
+    // A dial that was retired may have had the credentials of before: it tells nothing of the next.
+>>>>>>> w-client
     if (!isOutdated) this.supply.failed(error)
     this.#deps.events.connectFailed(error)
     if (isOutdated) return
     for (const { reject } of this.warming.splice(0)) reject(error)
     // A wrong password does not heal by waiting; but what works already may still serve those who wait.
     if (!this.supply.isFinal || this.roster.ready > 0) return
+<<<<<<< HEAD
     const { message, reason, address, cause } = error
     this.dispatch.turnAway(new ConnectionError(message, reason, address, { outcome: 'not-sent', cause }))
+=======
+    const unsent = unsentFor(error)
+    for (const waiter of this.dispatch.leases.takeAll()) {
+      waiter.leave()
+      waiter.item.turnAway(unsent)
+    }
+    for (const { item } of this.dispatch.takeCommands()) item.turnAway(unsent)
+>>>>>>> w-client
   }
 }

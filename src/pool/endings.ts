@@ -1,6 +1,6 @@
 // Owns what the end of a connection or of the pool means. Pure.
 
-import { type CloseReason, type ConnectionError, PoolClosedError } from '../base/errors.js'
+import { type CloseReason, ConnectionError, PoolClosedError } from '../base/errors.js'
 import type { Connection } from '../connection/connection.js'
 import type { Place } from './roster.js'
 
@@ -17,6 +17,11 @@ export function hungUp(connection: Connection, { reason }: ConnectionError, now:
 export function reasonOf(place: Place, { reason }: ConnectionError): CloseReason | undefined {
   if (place !== 'connecting' || reason === 'connect-failed') return reason
   return reason === 'closed' || reason === 'destroyed' ? undefined : 'handshake-failed'
+}
+
+/** For whoever waited for a dial that failed for good. */
+export function unsentFor({ message, reason, address, cause }: ConnectionError): ConnectionError {
+  return new ConnectionError(message, reason, address, { outcome: 'not-sent', cause })
 }
 
 /** For whoever comes too late, or still waits at the end. */
