@@ -20,11 +20,7 @@ import {
   promiseOf,
 } from './command-set.js'
 import { connectOnce, connectPatiently } from './connecting.js'
-<<<<<<< HEAD
 import { type ConnectionPool, insideOf, poolOf } from './connection-pool.js'
-=======
-import { type ConnectionPool, insideOf, isConnectionPool, poolFrom, poolOf } from './connection-pool.js'
->>>>>>> w-client
 import { type Extensions, rejectExtensions } from './extensions.js'
 import { Lease } from './lease.js'
 import {
@@ -33,19 +29,8 @@ import {
   translateClientOptions,
   translatePoolOptions,
 } from './node-redis-options.js'
-<<<<<<< HEAD
 import { flatOptions, type RedisOptions as OptionsWithPool, optionsFromEnvironment, overridden } from './options.js'
 import { type Listening, PubSub, type PubSubAliases } from './pubsub.js'
-=======
-import {
-  flatOptions,
-  type GivenOptions,
-  type RedisOptions as OptionsWithPool,
-  optionsFromEnvironment,
-  overridden,
-  readClientOptions,
-} from './options.js'
->>>>>>> w-client
 import { refusal } from './refusals.js'
 import { Transaction } from './transaction.js'
 import { type Dialect, openView, View } from './view.js'

@@ -338,26 +338,13 @@ export class PoolCore {
   }
 
   #connectFailed(error: ConnectionError, isOutdated: boolean): void {
-<<<<<<< HEAD
-=======
     // A dial that was retired may have had the credentials of before: it tells nothing of the next.
->>>>>>> w-client
     if (!isOutdated) this.supply.failed(error)
     this.#deps.events.connectFailed(error)
     if (isOutdated) return
     for (const { reject } of this.warming.splice(0)) reject(error)
     // A wrong password does not heal by waiting; but what works already may still serve those who wait.
     if (!this.supply.isFinal || this.roster.ready > 0) return
-<<<<<<< HEAD
-    const { message, reason, address, cause } = error
-    this.dispatch.turnAway(new ConnectionError(message, reason, address, { outcome: 'not-sent', cause }))
-=======
-    const unsent = unsentFor(error)
-    for (const waiter of this.dispatch.leases.takeAll()) {
-      waiter.leave()
-      waiter.item.turnAway(unsent)
-    }
-    for (const { item } of this.dispatch.takeCommands()) item.turnAway(unsent)
->>>>>>> w-client
+    this.dispatch.turnAway(unsentFor(error))
   }
 }

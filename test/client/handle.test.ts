@@ -165,14 +165,10 @@ describe('a duplicate', { skip: liveSkip }, () => {
     })
     assert.equal(copy.pool.options.maxConnections, 2)
     await copy.set('d:key', 'in 1')
-<<<<<<< HEAD
-    assert.equal(await redis.lease((one) => one.select(1).then(() => one.get('key'))), 'in 1')
-=======
     await redis.lease(async (connection) => {
       await connection.select(1)
       assert.equal(await connection.get('key'), 'in 1')
     })
->>>>>>> w-client
     assert.throws(() => redis.duplicate({ database: -1 }), OptionError)
     assert.throws(() => untyped(redis, 'duplicate', { nonsense: 1 }), /nonsense is not an option/)
     const label = redis.duplicate({ name: 'label' })

@@ -26,7 +26,7 @@ describe('a handle', { skip: liveSkip }, () => {
   })
 
   it('says what to do instead of what concerns one connection, in untyped code too', async () => {
-    for (const name of ['watch', 'WATCH', 'unwatch', 'select', 'monitor', 'subscribe']) {
+    for (const name of ['watch', 'WATCH', 'unwatch', 'select']) {
       const method: unknown = Reflect.get(redis, name)
       assert.ok(typeof method === 'function', name)
       await assert.rejects(Promise.resolve(method.call(redis, 'argument')), {
