@@ -26,6 +26,8 @@ export { type ConnectionPoolOptions, optionsFromEnvironment } from './client/opt
 export { type NoMapping, Redis, type RedisOptions } from './client/redis.js'
 export { MultiErrorReply, Transaction } from './client/transaction.js'
 export type { RedisArgument, RespVersions, TypeMapping } from './command/definitions.js'
+export type { ClientSideCacheOptions } from './pool/cache-options.js'
+export type { CacheStats } from './pool/client-side-cache.js'
 export { ConnectionPoolTimeoutError, type ExhaustionCause, type Verdict } from './pool/exhaustion.js'
 export type { Place } from './pool/roster.js'
 export type { HolderStats, PoolStats } from './pool/stats.js'

@@ -73,7 +73,7 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
       database: connection.database,
       connectTimeout: connection.connectTimeout,
       settings,
-      connect: connectorFor(connection, address, settings.unref),
+      connect: connectorFor(connection, address, settings),
       clock: systemClock,
       random: Math.random,
       events: {
@@ -113,6 +113,11 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
   /** Replaces all connections gracefully, after a change of credentials for example. */
   retire(): void {
     this.#pool.retire()
+  }
+
+  /** Forgets all replies that `clientSideCache` has kept; what is being read now is not kept either. */
+  clearCache(): void {
+    this.#pool.clearCache()
   }
 
   /**
@@ -166,14 +171,15 @@ export function isConnectionPool(value: unknown): value is ConnectionPool {
   return value instanceof ConnectionPool
 }
 
-function connectorFor(options: ResolvedConnectionOptions, address: string, unref: boolean) {
+function connectorFor(options: ResolvedConnectionOptions, address: string, pool: ResolvedPoolOptions) {
   const { host, port, path, keepAlive, connectTimeout, socketTimeout, maxReplySize, integrity } = options
-  const dial = dialerFor({ host, port, path, tls: options.tls?.reveal(), keepAlive, unref })
+  const dial = dialerFor({ host, port, path, tls: options.tls?.reveal(), keepAlive, unref: pool.unref })
   const handshake = handshakeFor({
     protocol: options.protocol,
     database: options.database,
     clientName: options.clientName,
     library: options.clientInfo ? { name: 'respool', version: VERSION } : undefined,
+    tracking: pool.clientSideCache !== undefined,
     login: () => options.credentials.read(),
   })
   const settings = { address, connectTimeout, socketTimeout, maxReplySize, integrity }

@@ -3,10 +3,12 @@
 
 import type { Clock } from '../base/clock.js'
 import { type CloseReason, ConnectionError, type ReplyError } from '../base/errors.js'
+import type { HandshakeResult } from '../connection/handshake.js'
 import type { Request } from '../connection/request.js'
 import type { Reply } from '../resp/types.js'
 import { Alone } from './alone.js'
 import type { Borrower } from './borrower.js'
+import { ClientSideCache } from './client-side-cache.js'
 import type { DispatchLimits, Phase, PoolDependencies } from './contract.js'
 import { Dispatch } from './dispatch.js'
 import { hungUp, reasonOf } from './endings.js'
@@ -32,6 +34,7 @@ export class PoolCore {
   readonly supply: Supply
   readonly keeper: Keeper
   readonly recall: Recall
+  readonly cache: ClientSideCache | undefined
   phase: Phase = 'open'
   /** Told when a connection is ready or a dial has failed. */
   readonly warming: { resolve(): void; reject(error: unknown): void }[] = []
@@ -52,6 +55,7 @@ export class PoolCore {
     this.supply = new Supply(this.roster, clock, deps.random, settings, () => this.serve())
     this.keeper = new Keeper(this.roster, clock, settings, this.limits, this)
     this.recall = new Recall(this, settings)
+    this.cache = settings.clientSideCache && new ClientSideCache(settings.clientSideCache, clock)
     this.room = new WaitingRoom({
       clock,
       counters: this.counters,
@@ -207,8 +211,9 @@ export class PoolCore {
 
   // What connections tell
 
-  ready(entry: Entry): void {
+  ready(entry: Entry, { untracked }: HandshakeResult): void {
     const now = this.now()
+    this.cache?.opened(entry.connection, untracked)
     const { maxLifetime } = this.#deps.settings
     entry.readyAt = now
     this.counters.opened++
@@ -273,6 +278,7 @@ export class PoolCore {
 
   closed(entry: Entry, error: ConnectionError): void {
     const { place, connection } = entry
+    this.cache?.forget(connection)
     this.roster.move(entry, 'closing', this.now())
     this.alone.forget(entry)
     this.counters.retire(entry, reasonOf(place, error))
@@ -296,7 +302,7 @@ export class PoolCore {
   }
 
   push(_entry: Entry, items: Reply[]): void {
-    this.#deps.events.pushed(items)
+    if (this.cache?.pushed(items) !== true) this.#deps.events.pushed(items)
   }
 
   replied(milliseconds: number): void {
@@ -339,11 +345,6 @@ export class PoolCore {
     // A wrong password does not heal by waiting; but what works already may still serve those who wait.
     if (!isHopeless(error) || this.roster.ready > 0) return
     const { message, reason, address, cause } = error
-    const unsent = new ConnectionError(message, reason, address, { outcome: 'not-sent', cause })
-    for (const waiter of this.dispatch.leases.takeAll()) {
-      waiter.leave()
-      waiter.item.turnAway(unsent)
-    }
-    for (const { item } of this.dispatch.takeCommands()) item.turnAway(unsent)
+    this.dispatch.turnAway(new ConnectionError(message, reason, address, { outcome: 'not-sent', cause }))
   }
 }

@@ -84,6 +84,15 @@ export class Dispatch {
     return waiting.sort((a, b) => a.order - b.order)
   }
 
+  /** All who wait have waited in vain. */
+  turnAway(error: Error): void {
+    for (const waiter of this.leases.takeAll()) {
+      waiter.leave()
+      waiter.item.turnAway(error)
+    }
+    for (const { item } of this.takeCommands()) item.turnAway(error)
+  }
+
   /** The whole policy for a command that shares: its key's lane takes it, or it waits. */
   execute(request: Request): void {
     const entry = this.lanes.route(request.hash)

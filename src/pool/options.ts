@@ -3,6 +3,7 @@ import { OptionError } from '../base/errors.js'
 import {
   type AnyOptionTable,
   boolean,
+  custom,
   duration,
   integer,
   isPlainObject,
@@ -13,6 +14,7 @@ import {
   text,
 } from '../base/option-table.js'
 import { RETRY_MODES, type RetryMode } from '../command/repeat.js'
+import { type ClientSideCacheOptions, type ClientSideCacheValues, readClientSideCache } from './cache-options.js'
 
 export interface PoolValues {
   /** Connections the pool may have at once, those being made included. Default 10. */
@@ -50,6 +52,11 @@ export interface PoolValues {
   readonly backoffMin: number
   /** Milliseconds: the longest wait between dials while they fail. Default 1 000. */
   readonly backoffMax: number
+  /**
+   * Keeps replies of reads in this process, until the server says that their keys changed: `{}` or
+   * `{ ttl, maxEntries, maxBytes, evictPolicy }`. Needs `protocol: 3`. Default: off.
+   */
+  readonly clientSideCache: ClientSideCacheOptions | undefined
   /** Whether the process may end while connections are open. Default `false`. */
   readonly unref: boolean
   /** Label of the pool in metrics, errors and events. Default: none. */
@@ -59,8 +66,9 @@ export interface PoolValues {
 export interface PoolOptions extends OptionsOf<PoolValues> {}
 
 /** The options as code reads them: checked and complete. */
-export interface ResolvedPoolOptions extends Omit<PoolValues, 'leakTracking'> {
+export interface ResolvedPoolOptions extends Omit<PoolValues, 'leakTracking' | 'clientSideCache'> {
   readonly leakTracking: boolean
+  readonly clientSideCache: Readonly<ClientSideCacheValues> | undefined
 }
 
 export type PoolLimits = Pick<PoolValues, 'maxConnections' | 'minConnections'>
@@ -160,6 +168,14 @@ export const poolOptionTable: OptionTable<PoolValues> = {
     also: ['maxRetryBackoff'],
     doc: 'Longest wait between dials while they fail.',
   }),
+  clientSideCache: custom<ClientSideCacheOptions | undefined>({
+    kind: 'object',
+    default: undefined,
+    expected: 'an object such as { ttl, maxEntries, maxBytes, evictPolicy }',
+    accepts: isPlainObject,
+    also: ['cache', 'tracking', 'clientTracking', 'clientCache'],
+    doc: 'Keeps replies of reads in this process; see [client-side caching](#client-side-caching).',
+  }),
   unref: boolean({
     default: false,
     also: ['allowExitOnIdle'],
@@ -185,7 +201,9 @@ export function readPoolOptions(
   rejectAbove(values, 'backoffMin', 'backoffMax')
   // The default of two lanes must not turn `maxConnections: 1` into an error.
   if (isGiven('lanes')) rejectAbove(values, 'lanes', 'maxConnections')
-  return Object.freeze({ ...values, leakTracking: values.leakTracking ?? values.leakThreshold > 0 })
+  const { leakTracking = values.leakThreshold > 0, clientSideCache } = values
+  const cache = clientSideCache === undefined ? undefined : readClientSideCache(clientSideCache)
+  return Object.freeze({ ...values, leakTracking, clientSideCache: cache })
 }
 
 /** Reads what `resize` was given; what it leaves out stays as it is. */

@@ -54,7 +54,7 @@ export class Pool {
   execute(request: Request): void {
     const core = this.#core
     if (core.phase !== 'open') request.turnAway(closedError())
-    else core.execute(request)
+    else if (core.cache === undefined || !core.cache.answers(request)) core.execute(request)
   }
 
   /** Exclusive use of one connection; the caller must release it. */
@@ -103,6 +103,11 @@ export class Pool {
     core.serve()
   }
 
+  /** Forgets all replies that were kept. */
+  clearCache(): void {
+    this.#core.cache?.clear()
+  }
+
   /** Takes nothing new and ends when what was accepted is done, at the latest after `timeout` ms; 0 for no limit. */
   close(timeout: number): Promise<void> {
     if (this.#ending !== undefined) return this.#ending.promise
@@ -132,11 +137,7 @@ export class Pool {
     core.supply.stop()
     core.keeper.stop()
     const error = closedError()
-    for (const waiter of core.dispatch.leases.takeAll()) {
-      waiter.leave()
-      waiter.item.turnAway(error)
-    }
-    for (const { item } of core.dispatch.takeCommands()) item.turnAway(error)
+    core.dispatch.turnAway(error)
     core.room.stop()
     for (const { connection } of core.roster.all()) {
       connection.destroy(reason, 'the pool was closed')
@@ -169,6 +170,7 @@ export class Pool {
       inFlight: live.reduce((sum, { connection }) => sum + connection.inFlight, 0),
       counters: { ...counters.traffic(live), ...counts, closed: Object.fromEntries(closed) },
       durations: counters.durations(),
+      cache: this.#core.cache?.stats(),
       holders: holdersOf(roster.at('leased'), now),
       lastConnectError: supply.lastError?.message,
     }

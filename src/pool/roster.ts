@@ -4,6 +4,7 @@
 import type { CloseReason, ConnectionError, ReplyError } from '../base/errors.js'
 import type { Connection } from '../connection/connection.js'
 import type { ConnectionOwner } from '../connection/contract.js'
+import type { HandshakeResult } from '../connection/handshake.js'
 import type { Request } from '../connection/request.js'
 import type { Reply } from '../resp/types.js'
 import { Waiters } from './waiters.js'
@@ -46,7 +47,7 @@ export interface Holder {
 
 /** What happens to an entry's connection, told to the pool. */
 export interface EntryOwner {
-  ready(entry: Entry): void
+  ready(entry: Entry, result: HandshakeResult): void
   answeredAll(entry: Entry): void
   roomFor(entry: Entry): void
   refused(entry: Entry, request: Request, error: ReplyError): boolean
@@ -80,8 +81,8 @@ export class Entry implements ConnectionOwner {
     this.connection = connect(this)
   }
 
-  ready(): void {
-    this.#owner.ready(this)
+  ready(result: HandshakeResult): void {
+    this.#owner.ready(this, result)
   }
 
   answeredAll(): void {
