@@ -20,7 +20,7 @@ export class ReplySource {
 }
 
 /** One reply, as it was before it became anybody's value. */
-export class KeptReply {
+class KeptReply {
   readonly id: string
   /** The keys it depends on. */
   readonly names: readonly string[]

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type CacheStats, Redis, type RedisOptions, ReplyError, RESP_TYPES } from '../../src/index.js'
+import { type CacheStats, RESP_TYPES, Redis, type RedisOptions, ReplyError } from '../../src/index.js'
 import { CacheTraffic } from '../../src/pool/cache-traffic.js'
 import { ClientSideCache } from '../../src/pool/client-side-cache.js'
 import { ReplyStore } from '../../src/pool/reply-store.js'
@@ -75,7 +75,10 @@ class Stage implements AsyncDisposable {
         this.#queued.push(args)
         return OK
       case 'EXEC':
-        return this.#queued.splice(0).slice(1).map((each) => this.answer(each) ?? null)
+        return this.#queued
+          .splice(0)
+          .slice(1)
+          .map((each) => this.answer(each) ?? null)
       case 'GET':
       case 'HGETALL':
       case 'LRANGE':
@@ -295,7 +298,10 @@ describe('client-side caching', () => {
     await stage.redis.get('k')
     assert.equal(stage.count('GET'), 2)
     const { tracked, untracked, untrackedBecause, hits, misses, stored } = stage.cache
-    assert.deepEqual({ tracked, untracked, hits, misses, stored }, { tracked: 0, untracked: 1, hits: 0, misses: 2, stored: 0 })
+    assert.deepEqual(
+      { tracked, untracked, hits, misses, stored },
+      { tracked: 0, untracked: 1, hits: 0, misses: 2, stored: 0 },
+    )
     assert.match(untrackedBecause ?? '', /NOPERM/)
   })
 
@@ -334,43 +340,78 @@ describe('client-side caching', () => {
 })
 
 describe('a reply is never older than what the server said of its keys', () => {
-  race('said after it was kept', ReplyStore.prototype, 'dropName', () => nothing, {}, async (stage) => {
-    await keepOld(stage)
-    stage.server.connections[0]?.push(['invalidate', ['k']])
-    await stage.heard()
-    return stage.redis.get('k')
-  })
+  race(
+    'said after it was kept',
+    ReplyStore.prototype,
+    'dropName',
+    () => nothing,
+    {},
+    async (stage) => {
+      await keepOld(stage)
+      stage.server.connections[0]?.push(['invalidate', ['k']])
+      await stage.heard()
+      return stage.redis.get('k')
+    },
+  )
 
-  race('said of one of several keys', ReplyStore.prototype, 'dropName', () => nothing, {}, async (stage) => {
-    stage.data.set('k', 'old')
-    await stage.redis.mGet(['a', 'k', 'b'])
-    stage.data.set('k', 'new')
-    stage.server.connections[0]?.push(['invalidate', ['k']])
-    await stage.heard()
-    const [, value] = await stage.redis.mGet(['a', 'k', 'b'])
-    return value
-  })
+  race(
+    'said of one of several keys',
+    ReplyStore.prototype,
+    'dropName',
+    () => nothing,
+    {},
+    async (stage) => {
+      stage.data.set('k', 'old')
+      await stage.redis.mGet(['a', 'k', 'b'])
+      stage.data.set('k', 'new')
+      stage.server.connections[0]?.push(['invalidate', ['k']])
+      await stage.heard()
+      const [, value] = await stage.redis.mGet(['a', 'k', 'b'])
+      return value
+    },
+  )
 
-  race('said of all keys', ReplyStore.prototype, 'dropAll', () => nothing, {}, async (stage) => {
-    await keepOld(stage)
-    stage.server.connections[0]?.push(['invalidate', null])
-    await stage.heard()
-    return stage.redis.get('k')
-  })
+  race(
+    'said of all keys',
+    ReplyStore.prototype,
+    'dropAll',
+    () => nothing,
+    {},
+    async (stage) => {
+      await keepOld(stage)
+      stage.server.connections[0]?.push(['invalidate', null])
+      await stage.heard()
+      return stage.redis.get('k')
+    },
+  )
 
-  race('said while it was on its way', CacheTraffic.prototype, 'outdate', () => nothing, {}, async (stage) => {
-    stage.server.expect('GET', 'k').push('invalidate', ['k']).reply('old')
-    await stage.redis.get('k')
-    stage.data.set('k', 'new')
-    return stage.redis.get('k')
-  })
+  race(
+    'said while it was on its way',
+    CacheTraffic.prototype,
+    'outdate',
+    () => nothing,
+    {},
+    async (stage) => {
+      stage.server.expect('GET', 'k').push('invalidate', ['k']).reply('old')
+      await stage.redis.get('k')
+      stage.data.set('k', 'new')
+      return stage.redis.get('k')
+    },
+  )
 
-  race('said of all keys while it was on its way', CacheTraffic.prototype, 'outdateAll', () => nothing, {}, async (stage) => {
-    stage.server.expect('GET', 'k').push('invalidate', null).reply('old')
-    await stage.redis.get('k')
-    stage.data.set('k', 'new')
-    return stage.redis.get('k')
-  })
+  race(
+    'said of all keys while it was on its way',
+    CacheTraffic.prototype,
+    'outdateAll',
+    () => nothing,
+    {},
+    async (stage) => {
+      stage.server.expect('GET', 'k').push('invalidate', null).reply('old')
+      await stage.redis.get('k')
+      stage.data.set('k', 'new')
+      return stage.redis.get('k')
+    },
+  )
 
   race(
     'said over another connection while it was on its way',
@@ -517,7 +558,10 @@ describe('whoever awaited a write of this pool reads no older value, whatever th
 
   for (const [title, send] of [
     ['with a read that began while it was on its way', (redis: Redis) => redis.set('k', 'new')],
-    ['with a read that began while a write of unknown keys was on its way', (redis: Redis) => redis.sendCommand(['ODD.SET', 'k', 'new'])],
+    [
+      'with a read that began while a write of unknown keys was on its way',
+      (redis: Redis) => redis.sendCommand(['ODD.SET', 'k', 'new']),
+    ],
   ] as const) {
     race(
       title,
@@ -530,7 +574,10 @@ describe('whoever awaited a write of this pool reads no older value, whatever th
         stage.data.set('k', 'old')
         const wait = gate()
         const name = title.includes('unknown') ? 'ODD.SET' : 'SET'
-        stage.server.expect(name, 'k').wait(wait.opened).reply((args) => stage.answer(args) ?? null)
+        stage.server
+          .expect(name, 'k')
+          .wait(wait.opened)
+          .reply((args) => stage.answer(args) ?? null)
         const writing = send(stage.redis)
         await stage.server.until(name)
         assert.equal((await stage.redis.mGet([other, 'k']))[1], 'old')
@@ -548,7 +595,9 @@ describe('whoever awaited a write of this pool reads no older value, whatever th
     await assert.rejects(stage.redis.set('k', 'new'), ReplyError)
     await assert.rejects(stage.redis.flushAll(), ReplyError)
     stage.server.expect('SET').stall()
-    await assert.rejects(stage.redis.withCommandOptions({ timeout: 20 }).set('k', 'new'), { code: 'ERR_COMMAND_TIMEOUT' })
+    await assert.rejects(stage.redis.withCommandOptions({ timeout: 20 }).set('k', 'new'), {
+      code: 'ERR_COMMAND_TIMEOUT',
+    })
     stage.server.connections[0]?.rst()
     await keepOld(stage)
   })

@@ -51,13 +51,23 @@ describe('the keys that a command may change', () => {
   })
 
   it('are none for what reads, and for what is about no key', () => {
-    for (const line of ['GET k', 'MGET a b', 'SORT k', 'EVAL_RO s 1 k', 'PUBLISH c m', 'MULTI', 'CLIENT ID', 'WAIT 1 0'])
+    for (const line of [
+      'GET k',
+      'MGET a b',
+      'SORT k',
+      'EVAL_RO s 1 k',
+      'PUBLISH c m',
+      'MULTI',
+      'CLIENT ID',
+      'WAIT 1 0',
+    ])
       assert.equal(written(line), 'none', line)
   })
 
   it('are any for what nobody can tell', () => {
     const lines = ['FLUSHALL', 'SWAPDB 0 1', 'EXEC', 'EVAL script 0', 'EVAL script', 'SORT k STORE dest', 'NOT.KNOWN k']
-    for (const line of [...lines, 'GEORADIUS k 1 2 3 m STOREDIST d', 'DEBUG RELOAD']) assert.equal(written(line), 'any', line)
+    for (const line of [...lines, 'GEORADIUS k 1 2 3 m STOREDIST d', 'DEBUG RELOAD'])
+      assert.equal(written(line), 'any', line)
   })
 
   it('are known for what may block: nothing would be kept for as long as it waits', () => {
@@ -75,11 +85,11 @@ describe('the keys that a command may change', () => {
       assert.ok(found.length > 0, method)
       for (const key of found) assert.ok(keys.includes(String(key)), `${method}: ${String(key)}`)
     }
+    const expected =
+      /^(CLUSTER_|EVAL|FCALL|FLUSH|GEORADIUS|MODULE_|SORT)|^(MIGRATE|MSETEX|REPLICAOF|RESTORE-ASKING|SWAPDB)$/
     assert.deepEqual(
-      [...unknown].filter((method) => !/^(CLUSTER|FLUSH|GEORADIUS|MODULE|SORT)/.test(method)).sort(),
-      ['FAILOVER', 'MIGRATE', 'MSETEX', 'REPLICAOF', 'RESTORE-ASKING', 'SHUTDOWN', 'SWAPDB'].filter((method) =>
-        unknown.has(method),
-      ),
+      [...unknown].filter((method) => !expected.test(method)),
+      [],
     )
   })
 })
@@ -105,7 +115,7 @@ describe('a real server', { skip: liveSkip, timeout: 60_000 }, () => {
       asked++
       assert.deepEqual(new Set(keys), new Set(named.map(String)), method)
     }
-    assert.ok(asked > 80, `asked for ${asked}`)
+    assert.ok(asked > 60, `asked for ${asked}`)
   })
 
   it('changes no other keys', { skip: versionAtLeast(7, 0) ? false : 'needs COMMAND GETKEYSANDFLAGS' }, async () => {
@@ -125,6 +135,6 @@ describe('a real server', { skip: liveSkip, timeout: 60_000 }, () => {
         if (changes && method !== 'PFCOUNT') assert.ok(ours.has(String(key)), `${method} may change ${String(key)}`)
       }
     }
-    assert.ok(asked > 150, `asked for ${asked}`)
+    assert.ok(asked > 100, `asked for ${asked}`)
   })
 })

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { inspect } from 'node:util'
 import { ReplyError } from '../../src/base/errors.js'
 import { copyOf, idOf, nameOf, sizeOf } from '../../src/pool/cached-value.js'
 import { RESP_TYPES, type Reply, VerbatimString } from '../../src/resp/types.js'
@@ -69,7 +70,7 @@ describe('a copy of a reply', () => {
     }
     collect(original, (each) => seen.add(each))
     assert.ok(seen.size > 8)
-    collect(copy, (each) => assert.ok(!seen.has(each), `shared: ${String(each)}`))
+    collect(copy, (each) => assert.ok(!seen.has(each), `shared: ${inspect(each)}`))
   })
 
   it('has a field called __proto__ as data', () => {
