@@ -34,8 +34,8 @@ export interface CacheStats {
   /** Open connections whose replies are kept, and those whose server does not tell of changes: nothing of theirs is. */
   readonly tracked: number
   readonly untracked: number
-  /** Why the last connection that is untracked is so. */
-  readonly untrackedBecause: string | undefined
+  /** Why the last connection that is untracked is so; present where there is one. */
+  readonly untrackedBecause?: string
 }
 
 /** A reply of RESP3: nothing else is kept. */
@@ -137,6 +137,7 @@ export class ClientSideCache implements ReadEnded {
   }
 
   stats(): CacheStats {
+    const untrackedBecause = [...this.#untracked.values()].at(-1)
     return {
       entries: this.#store.size,
       bytes: this.#store.bytes,
@@ -145,7 +146,7 @@ export class ClientSideCache implements ReadEnded {
       ...this.#store.counts,
       tracked: this.#tracked.size,
       untracked: this.#untracked.size,
-      untrackedBecause: [...this.#untracked.values()].at(-1),
+      ...(untrackedBecause === undefined ? {} : { untrackedBecause }),
     }
   }
 

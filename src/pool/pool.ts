@@ -150,7 +150,7 @@ export class Pool {
   stats(): PoolStats {
     const now = this.clock.now()
     const { settings, address } = this.#deps
-    const { dispatch, roster, counters, limits, phase, supply } = this.#core
+    const { cache, dispatch, roster, counters, limits, phase, supply } = this.#core
     const { acquired, released, waited, timedOut, turnedAway, leaksReported, retried, opened, closed } = counters
     const live = roster.all()
     const counts = { acquired, released, waited, timedOut, turnedAway, leaksReported, retried, opened }
@@ -170,7 +170,7 @@ export class Pool {
       inFlight: live.reduce((sum, { connection }) => sum + connection.inFlight, 0),
       counters: { ...counters.traffic(live), ...counts, closed: Object.fromEntries(closed) },
       durations: counters.durations(),
-      cache: this.#core.cache?.stats(),
+      ...(cache === undefined ? {} : { cache: cache.stats() }),
       holders: holdersOf(roster.at('leased'), now),
       lastConnectError: supply.lastError?.message,
     }

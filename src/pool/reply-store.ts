@@ -6,15 +6,16 @@ import type { ClientSideCacheValues } from './cache-options.js'
 import { copyOf, sizeOf } from './cached-value.js'
 
 /** Bytes that keeping a reply costs besides the reply, and those of each of its keys; rounded up. */
-const ENTRY = 384
-const KEY = 384
+const ENTRY = 256
+const KEY = 224
 
 /** Why a reply is not kept any more: the server said so, or this pool has a reason of its own. */
 export type DropCause = 'invalidated' | 'dropped'
 
 /** Where replies came from; they go together. */
 export class ReplySource {
-  readonly replies = new Set<KeptReply>()
+  /** How many of them are kept. */
+  count = 0
   /** Whether one of them was served since somebody looked. */
   wasUsed = false
 }
@@ -55,7 +56,8 @@ export class ReplyStore {
   bytes = 0
   readonly #limits: ClientSideCacheValues
   readonly #byId = new Map<string, KeptReply>()
-  readonly #byName = new Map<string, Set<KeptReply>>()
+  /** Most keys have one reply, for which a set would be the larger part of its cost. */
+  readonly #byName = new Map<string, KeptReply | Set<KeptReply>>()
   // A list of its own: the order of a Map costs ever more to find its first entry, the more were deleted before it.
   #oldest: KeptReply | undefined
   #newest: KeptReply | undefined
@@ -96,12 +98,8 @@ export class ReplyStore {
     const expiresAt = ttl > 0 ? now + ttl : Number.POSITIVE_INFINITY
     const kept = new KeptReply(id, names.map(ownText), copyOf(reply), bytes, source, expiresAt)
     this.#byId.set(id, kept)
-    for (const name of kept.names) {
-      const others = this.#byName.get(name)
-      if (others === undefined) this.#byName.set(name, new Set([kept]))
-      else others.add(kept)
-    }
-    source.replies.add(kept)
+    for (const name of kept.names) this.#index(name, kept)
+    source.count++
     this.#append(kept)
     this.bytes += bytes
     this.counts.stored++
@@ -110,23 +108,33 @@ export class ReplyStore {
   /** Drops every reply that depends on the key. */
   dropName(name: string, cause: DropCause): void {
     const kept = this.#byName.get(name)
-    if (kept !== undefined) for (const each of kept) this.#remove(each, cause)
+    if (kept instanceof Set) for (const each of kept) this.#remove(each, cause)
+    else if (kept !== undefined) this.#remove(kept, cause)
   }
 
   /** Drops every reply that came from there. */
   dropSource(source: ReplySource): void {
-    if (source.replies.size === this.size) this.dropAll('dropped')
-    else for (const each of source.replies) this.#remove(each, 'dropped')
+    if (source.count === this.size) this.dropAll('dropped')
+    for (let kept = this.#oldest; kept !== undefined && source.count > 0; kept = kept.newer) {
+      if (kept.source === source) this.#remove(kept, 'dropped')
+    }
   }
 
   dropAll(cause: DropCause): void {
     this.counts[cause] += this.size
-    for (let kept = this.#oldest; kept !== undefined; kept = kept.newer) kept.source.replies.delete(kept)
+    for (let kept = this.#oldest; kept !== undefined; kept = kept.newer) kept.source.count--
     this.#byId.clear()
     this.#byName.clear()
     this.#oldest = undefined
     this.#newest = undefined
     this.bytes = 0
+  }
+
+  #index(name: string, kept: KeptReply): void {
+    const others = this.#byName.get(name)
+    if (others === undefined || others === kept) this.#byName.set(name, kept)
+    else if (others instanceof Set) others.add(kept)
+    else this.#byName.set(name, new Set([others, kept]))
   }
 
   #evict(): void {
@@ -137,10 +145,10 @@ export class ReplyStore {
     this.#byId.delete(kept.id)
     for (const name of kept.names) {
       const others = this.#byName.get(name)
-      others?.delete(kept)
-      if (others?.size === 0) this.#byName.delete(name)
+      if (others instanceof Set) others.delete(kept)
+      if (others === kept || (others instanceof Set && others.size === 0)) this.#byName.delete(name)
     }
-    kept.source.replies.delete(kept)
+    kept.source.count--
     this.#unlink(kept)
     this.bytes -= kept.bytes
     this.counts[why]++

@@ -61,8 +61,8 @@ export interface PoolStats {
     readonly reply: DurationSummary
     readonly connect: DurationSummary
   }
-  /** Of client-side caching; undefined where it is off. */
-  readonly cache: CacheStats | undefined
+  /** Of client-side caching; present where it is on. */
+  readonly cache?: CacheStats
   /** Longest first. */
   readonly holders: readonly HolderStats[]
   /** Message of the last failed dial while dials fail. */

@@ -23,6 +23,15 @@ function hits(world: World): number | undefined {
 }
 
 describe('a kept reply', () => {
+  it('is told of in a snapshot that is plain JSON', async () => {
+    const world = new World({ clientSideCache: {} })
+    await read(world, 'k')
+    const { cache } = world.stats
+    assert.ok(cache !== undefined && cache.entries === 1)
+    assert.deepEqual(JSON.parse(JSON.stringify(cache)), cache)
+    world.pool.destroy('destroyed')
+  })
+
   it('is served for its time, and then read again', async () => {
     const world = new World({ clientSideCache: { ttl: 1_000 } })
     await read(world, 'k')

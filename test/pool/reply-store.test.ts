@@ -116,7 +116,7 @@ describe('a store of replies', () => {
       else if (action < 99) store.dropSource(source)
       else store.dropAll('dropped')
       assertBooks(store)
-      const held = sources.reduce((sum, { replies }) => sum + replies.size, 0)
+      const held = sources.reduce((sum, { count }) => sum + count, 0)
       assert.equal(held, store.size)
       assert.ok(store.size <= 40 && store.bytes <= 30_000 && store.bytes >= 0)
     }
