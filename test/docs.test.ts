@@ -11,6 +11,7 @@ import { clientRules, commandRules, poolRules, type Rules, socketRules } from '.
 import { clientOptionTable, ownOptions } from '../src/client/options.js'
 import { connectionOptionTable } from '../src/connection/options.js'
 import * as respool from '../src/index.js'
+import { clientSideCacheTable } from '../src/pool/cache-options.js'
 import { poolOptionTable } from '../src/pool/options.js'
 
 const COMPILES_WITHIN = 60_000
@@ -24,6 +25,7 @@ describe('the README', () => {
     pool: poolOptionTable,
     connection: connectionOptionTable,
     client: clientOptionTable,
+    cache: clientSideCacheTable,
   }
   for (const [name, table] of Object.entries(tables)) {
     it(`has the options of a ${name} as the code has them`, () => {

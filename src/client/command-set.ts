@@ -32,6 +32,8 @@ export interface PreparedCommand {
   readonly hash: number
   readonly route: Route
   readonly transform: ReplyTransform | undefined
+  /** Knows the keys of a read whose reply may be kept. */
+  readonly keyed: Request['keyed']
 }
 
 /** One definition with what never changes about it. */
@@ -60,6 +62,7 @@ export class BoundCommand {
     return {
       args,
       hash: key === undefined ? NO_KEY : hashOf(key),
+      keyed: this.#entry.cacheable ? parsed : undefined,
       route: this.#route === 'by-arguments' ? routeOf(args) : this.#route,
       transform: this.#transforms
         ? (reply, protocol) => {
@@ -88,7 +91,7 @@ export function prepareRaw(args: unknown): PreparedCommand {
   const key = orderingKeyOf(args)
   // A copy, since the caller's array may change before it is sent.
   const hash = key === undefined ? NO_KEY : hashOf(key)
-  return { args: [...args], hash, route: routeOf(args), transform: undefined }
+  return { args: [...args], hash, route: routeOf(args), transform: undefined, keyed: undefined }
 }
 
 function isArguments(args: unknown): args is readonly RedisArgument[] {
@@ -107,6 +110,7 @@ export function promiseOf(
     const request = new Request(command.args, command.hash, resolve, reject)
     request.mapping = settings.typeMapping
     request.transform = command.transform
+    request.keyed = command.keyed
     request.signal = settings.signal
     request.timeout = settings.timeout
     request.retry = settings.retry

@@ -106,7 +106,7 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
       database: connection.database,
       connectTimeout: connection.connectTimeout,
       settings: { ...settings, backoff: guarded(settings.backoff, (error) => this.#tellHandles('error', error)) },
-      connect: connectorFor(connection, address, anchor),
+      connect: connectorFor(connection, address, anchor, settings),
       clock: systemClock,
       random: Math.random,
       events: this.#events(address),
@@ -161,6 +161,11 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
   /** Replaces all connections gracefully, after a change of credentials for example. */
   retire(): void {
     this.#pool.retire()
+  }
+
+  /** Forgets all replies that `clientSideCache` has kept; what is being read now is not kept either. */
+  clearCache(): void {
+    this.#pool.clearCache()
   }
 
   /**
@@ -278,7 +283,12 @@ export function isConnectionPool(value: unknown): value is ConnectionPool {
   return value instanceof ConnectionPool
 }
 
-function connectorFor(options: ResolvedConnectionOptions, address: string, anchor: Anchor) {
+function connectorFor(
+  options: ResolvedConnectionOptions,
+  address: string,
+  anchor: Anchor,
+  { clientSideCache }: ResolvedPoolOptions,
+) {
   const { host, port, path, family, keepAlive, connectTimeout, socketTimeout, maxReplySize, integrity } = options
   const dial = dialerFor({ host, port, path, family, tls: options.tls?.reveal(), keepAlive, anchor })
   const handshake = handshakeFor({
@@ -286,6 +296,7 @@ function connectorFor(options: ResolvedConnectionOptions, address: string, ancho
     database: options.database,
     clientName: options.clientName,
     library: options.clientInfo ? { name: libraryName(options.clientInfoTag), version: VERSION } : undefined,
+    tracking: clientSideCache !== undefined,
     login: () => options.credentials.read(),
   })
   const settings = { address, connectTimeout, socketTimeout, maxReplySize, integrity }

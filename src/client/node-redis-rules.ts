@@ -106,7 +106,7 @@ export const clientRules = {
   readonly: refused('is for replicas of a cluster, which are not served', false),
   pingInterval: becomes('pingInterval', 'idle connections only, every 30 s by default; a busy one needs none'),
   commandOptions: nested('`timeout` ends the whole call here, not only its wait', 'typeMapping', 'commandTimeout'),
-  clientSideCache: refused('client-side caching is not supported yet'),
+  clientSideCache: becomes('clientSideCache', 'shared by the pool; bounded by `maxBytes` besides'),
   himportRegistry: refused(NO_HAND),
   disableClientInfo: becomes('clientInfo', 'the opposite', (value, name) => !flag(value, name)),
   clientInfoTag: becomes('clientInfoTag', 'the name is `respool(tag)`'),

@@ -180,10 +180,12 @@ function readBoth(
 ): ResolvedConnectionPoolOptions {
   const { url } = readOptions(placeTable, given, where, names)
   const merged = url === undefined ? given : merge(readUrl(url, poolAndConnectionTable), given)
-  return {
-    connection: readConnectionOptions(merged, where, names),
-    pool: readPoolOptions(merged, where, names),
+  const connection = readConnectionOptions(merged, where, names)
+  const pool = readPoolOptions(merged, where, names)
+  if (pool.clientSideCache !== undefined && connection.protocol === 2) {
+    throw new OptionError('clientSideCache: needs protocol 3: in RESP2 the server cannot tell of changes')
   }
+  return { connection, pool }
 }
 
 function readArguments(first: unknown, second: unknown): Readonly<Record<string, unknown>> {

@@ -282,7 +282,7 @@ export class Connection implements ReplyHandler, TransportEvents {
     }
     const request = this.#slots.take()
     if (request === undefined) throw new ProtocolError('a reply came that no command asked for')
-    if (this.#integrity === undefined) request.succeed(value, this.protocol)
+    if (this.#integrity === undefined) request.succeed(value, this)
     else this.#integrity.answered(request, { reply: value })
   }
 
@@ -312,7 +312,7 @@ export class Connection implements ReplyHandler, TransportEvents {
 
   readonly #settle = (request: Request, answer: Answer): void => {
     if ('error' in answer) this.#refuse(request, answer.error)
-    else request.succeed(answer.reply, this.protocol)
+    else request.succeed(answer.reply, this)
   }
 
   onPush(items: Reply[]): void {
@@ -334,7 +334,7 @@ export class Connection implements ReplyHandler, TransportEvents {
     this.#greeted = this.answered
     const { integrity } = this.#settings
     if (integrity !== 'off') this.#integrity = new Integrity(integrity, this.#settle, this.#distrust)
-    this.#owner.ready()
+    this.#owner.ready(result)
   }
 
   /** Not even a soft failure may leave a half-made connection: its reply stream cannot be trusted. */

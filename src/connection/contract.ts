@@ -2,6 +2,7 @@
 
 import type { ConnectionError, ReplyError } from '../base/errors.js'
 import type { Reply } from '../resp/types.js'
+import type { HandshakeResult } from './handshake.js'
 import type { IntegrityMode } from './integrity.js'
 import type { Request } from './request.js'
 
@@ -10,7 +11,7 @@ export type ConnectionState = 'connecting' | 'ready' | 'closed'
 
 /** What a connection tells its owner. After `closed` only `gone` is told. */
 export interface ConnectionOwner {
-  ready(): void
+  ready(result: HandshakeResult): void
   /** The last reply that was owed has come. */
   answeredAll(): void
   /** There may be room for more commands than before. */

@@ -8,6 +8,8 @@ export interface HandshakeResult {
   /** The server's id of this connection, or 0 when it did not tell. */
   readonly id: number
   readonly protocol: 2 | 3
+  /** Why the server does not tell of changes to what is read, when it was asked to. */
+  readonly untracked?: string | undefined
 }
 
 /** Sends one command and waits for its reply. */
@@ -27,6 +29,8 @@ export interface HandshakeSettings {
   readonly clientName: string | undefined
   /** Name and version told by CLIENT SETINFO, or undefined to say nothing. */
   readonly library: { readonly name: string; readonly version: string } | undefined
+  /** Whether the server is to tell of changes to the keys that are read over the connection. */
+  readonly tracking?: boolean | undefined
   /** Asked anew for each connection, so that credentials may rotate. */
   readonly login: () => Login | Promise<Login>
 }
@@ -47,11 +51,13 @@ export function handshakeFor(settings: HandshakeSettings): Handshake {
       before.push(optional(ask(['CLIENT', 'SETINFO', 'LIB-NAME', name])))
       before.push(optional(ask(['CLIENT', 'SETINFO', 'LIB-VER', version])))
     }
+    const tracks = settings.tracking === true ? track(ask, greeting.protocol) : undefined
     const asksId = greeting.id === 0 ? optional(ask(['CLIENT', 'ID'])) : Promise.resolve(greeting.id)
     const nonce = randomBytes(8).toString('hex')
-    const [id, echo] = await Promise.all([asksId, proofOf(ask(['PING', nonce]), nonce), ...before])
+    const proves = proofOf(ask(['PING', nonce]), nonce)
+    const [id, echo, untracked] = await Promise.all([asksId, proves, tracks, ...before])
     if (echo !== nonce) throw new ProtocolError('the answer to PING is not the one that was asked for')
-    return { id: Number(id ?? 0), protocol: greeting.protocol }
+    return { id: Number(id ?? 0), protocol: greeting.protocol, untracked }
   }
 }
 
@@ -82,6 +88,18 @@ function idOf(hello: unknown): number {
   }
   if (typeof hello === 'object' && hello !== null && 'id' in hello) return Number(hello.id)
   return 0
+}
+
+/** Asks for a message at each change of a key that was read here; gives the reason where there will be none. */
+async function track(ask: Ask, protocol: 2 | 3): Promise<string | undefined> {
+  if (protocol === 2) return 'the server does not know RESP3'
+  try {
+    await ask(['CLIENT', 'TRACKING', 'ON'])
+    return undefined
+  } catch (error) {
+    if (error instanceof ReplyError) return error.message
+    throw error
+  }
 }
 
 /** A server may refuse such a step (ACL, age); a timeout or a broken socket still ends the connection. */

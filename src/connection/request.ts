@@ -12,6 +12,18 @@ export type RequestState = 'waiting' | 'sent' | 'settled'
 /** Makes the caller's value of a reply, which has the shapes of the protocol that its connection speaks. */
 export type ReplyTransform = (reply: Reply, protocol: 2 | 3) => unknown
 
+/** Whoever gave a reply: a connection. */
+export interface ReplyOrigin {
+  readonly protocol: 2 | 3
+}
+
+/** Is told, once, what became of a request, before its caller is; must not throw. */
+export interface RequestObserver {
+  /** The reply as it came; whoever keeps it must copy it, as it is about to become the caller's. */
+  answered(reply: Reply, origin: ReplyOrigin): void
+  failed(): void
+}
+
 /** Several commands that are one to their caller, MULTI … EXEC: applied and sent again together or not at all. */
 export interface Unit {
   readonly first: Request
@@ -48,6 +60,9 @@ export class Request {
   doubt: ConnectionError | undefined = undefined
   /** Aborts the wait for the reply; the command itself may still be applied. */
   signal: AbortSignal | undefined = undefined
+  /** The keys of a read whose reply may be kept for others. */
+  keyed: { readonly keys: readonly Argument[] } | undefined = undefined
+  observer: RequestObserver | undefined = undefined
   /** Its place in a queue while it waits. */
   waiter: { leave(): void } | undefined = undefined
   #disarm: (() => void) | undefined = undefined
@@ -81,17 +96,18 @@ export class Request {
     this.#disarm = undefined
   }
 
-  succeed(reply: Reply, protocol: 2 | 3): void {
+  succeed(reply: Reply, origin: ReplyOrigin): void {
     if (this.state === 'settled') return
     this.state = 'settled'
     this.disarm()
+    this.observer?.answered(reply, origin)
     if (this.transform === undefined) {
       this.resolve(reply)
       return
     }
     let value: unknown
     try {
-      value = this.transform(reply, protocol)
+      value = this.transform(reply, origin.protocol)
     } catch (error) {
       this.reject(error)
       return
@@ -105,6 +121,7 @@ export class Request {
     this.state = 'settled'
     this.waiter?.leave()
     this.disarm()
+    this.observer?.failed()
     this.reject(this.doubt === undefined ? error : inDoubt(this.label, this.doubt, error))
   }
 

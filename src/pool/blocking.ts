@@ -91,9 +91,9 @@ class BlockingCall {
     this.#entry.connection.send(onWire)
   }
 
-  readonly #answered = (reply: Reply, protocol: 2 | 3): void => {
+  readonly #answered = (reply: Reply): void => {
     this.#end()
-    this.#request.succeed(reply, protocol)
+    this.#request.succeed(reply, this.#entry.connection)
   }
 
   readonly #failed = (error: unknown): void => {
@@ -156,14 +156,14 @@ class BlockingCall {
       else this.#fail(error)
     })
     proof.mapping = mapping
-    proof.transform = (reply, protocol) => {
+    proof.transform = (reply) => {
       if (isText(reply, nonce)) {
         inStep()
         return
       }
       connection.destroy('protocol-error', `the server answered ${label} twice`)
       if (reply === null) this.#fail(undefined)
-      else this.#answered(reply, protocol)
+      else this.#answered(reply)
     }
     connection.send(proof)
   }

@@ -3,10 +3,12 @@
 
 import type { Clock } from '../base/clock.js'
 import type { CloseReason, ConnectionError, ReplyError } from '../base/errors.js'
+import type { HandshakeResult } from '../connection/handshake.js'
 import type { Request } from '../connection/request.js'
 import type { Reply } from '../resp/types.js'
 import { Alone } from './alone.js'
 import type { Borrower } from './borrower.js'
+import { ClientSideCache } from './client-side-cache.js'
 import type { DispatchLimits, Phase, PoolDependencies } from './contract.js'
 import { Dispatch } from './dispatch.js'
 import { hungUp, reasonOf, unsentFor } from './endings.js'
@@ -17,9 +19,6 @@ import { Counters, describeHolder, type PoolStats } from './stats.js'
 import { Supply } from './supply.js'
 import type { Caller, Waiter } from './waiters.js'
 import { WaitingRoom } from './waiting-room.js'
-
-/** A connection ends up to this share of its lifetime early, so that a fleet does not reconnect at once. */
-const LIFETIME_JITTER = 0.1
 
 export class PoolCore {
   readonly clock: Clock
@@ -32,6 +31,7 @@ export class PoolCore {
   readonly supply: Supply
   readonly keeper: Keeper
   readonly recall: Recall
+  readonly cache: ClientSideCache | undefined
   phase: Phase = 'open'
   /** Told when a connection is ready or a dial has failed. */
   readonly warming: { resolve(): void; reject(error: unknown): void }[] = []
@@ -52,6 +52,7 @@ export class PoolCore {
     this.supply = new Supply(this.roster, clock, deps.random, settings, () => this.serve())
     this.keeper = new Keeper(this.roster, clock, settings, this.limits, this)
     this.recall = new Recall(this, settings)
+    this.cache = settings.clientSideCache && new ClientSideCache(settings.clientSideCache, clock)
     this.room = new WaitingRoom({
       clock,
       counters: this.counters,
@@ -208,13 +209,13 @@ export class PoolCore {
 
   // What connections tell
 
-  ready(entry: Entry): void {
+  ready(entry: Entry, { untracked }: HandshakeResult): void {
     const now = this.now()
+    this.cache?.opened(entry.connection, untracked)
     const { maxLifetime } = this.#deps.settings
-    entry.readyAt = now
     this.counters.opened++
     this.counters.connect.record(now - entry.connection.createdAt)
-    if (maxLifetime > 0) entry.expiresAt = now + maxLifetime * (1 - LIFETIME_JITTER * this.#deps.random())
+    entry.begin(now, maxLifetime, this.#deps.random())
     this.roster.move(entry, 'idle', now)
     this.keeper.start()
     this.#deps.events.opened(entry.connection)
@@ -274,6 +275,7 @@ export class PoolCore {
 
   closed(entry: Entry, error: ConnectionError): void {
     const { place, connection } = entry
+    this.cache?.forget(connection)
     this.roster.move(entry, 'closing', this.now())
     this.alone.forget(entry)
     this.counters.retire(entry, reasonOf(place, error))
@@ -288,9 +290,7 @@ export class PoolCore {
     if (place === 'shared' || place === 'late' || place === 'draining') this.dispatch.lanesChanged()
     if (place === 'connecting') this.#connectFailed(error, entry.doomed === 'retired')
     else this.#deps.events.closed(connection, error)
-    const { listener } = entry
-    entry.listener = undefined
-    listener?.lost(error)
+    entry.endListening(error)
     this.serve()
   }
 
@@ -300,8 +300,8 @@ export class PoolCore {
   }
 
   push({ listener }: Entry, message: Reply): void {
-    if (listener === undefined) this.#deps.events.pushed(message)
-    else listener.received(message)
+    if (listener !== undefined) listener.received(message)
+    else if (this.cache?.pushed(message) !== true) this.#deps.events.pushed(message)
   }
 
   replied(milliseconds: number): void {

@@ -29,6 +29,8 @@ export interface KeeperHost {
   serve(): void
   /** Fewer lanes are needed than before. */
   narrow(): void
+  /** Replies that are kept; those that were served make their connections used. */
+  readonly cache: { noteUse(now: number): void } | undefined
   /** What was taken back and waits for other replies. */
   readonly recall: { expire(now: number): void }
 }
@@ -126,6 +128,7 @@ export class Keeper {
 
   #tidy(now: number): void {
     const { idleTimeout } = this.#settings
+    this.#host.cache?.noteUse(now)
     if (idleTimeout > 0 && now - this.#overlapAt > idleTimeout) this.#host.narrow()
     for (const entry of this.#roster.all()) {
       if (entry.place === 'connecting' || entry.place === 'closing') continue

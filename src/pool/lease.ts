@@ -10,6 +10,8 @@ import { Session } from './session.js'
 
 /** What a lease needs of its pool. */
 export interface LeaseKeeper {
+  /** Replies that are kept, of which its writes may be the end. */
+  readonly cache: { leaseSends(first: Request, connection: Connection): void } | undefined
   readonly database: number
   now(): number
   /** The entry is clean; `quiet` says that nothing its holder sent is unanswered. */
@@ -74,6 +76,7 @@ export class PoolLease {
       first.turnAway(lost(first.label, connection))
       return
     }
+    this.#keeper.cache?.leaseSends(first, connection)
     if (!this.#keeper.prepare(first)) return
     for (let request: Request | undefined = first; request !== undefined; request = request.next) {
       this.#session.note(request.args)

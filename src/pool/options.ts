@@ -14,6 +14,7 @@ import {
   text,
 } from '../base/option-table.js'
 import { RETRY_MODES, type RetryMode } from '../command/repeat.js'
+import { type ClientSideCacheOptions, type ClientSideCacheValues, readClientSideCache } from './cache-options.js'
 import type { BackoffStrategy } from './supply.js'
 
 export interface PoolValues {
@@ -57,6 +58,11 @@ export interface PoolValues {
    * Error: who waits is turned away at once. Default: none.
    */
   readonly backoff: BackoffStrategy | undefined
+  /**
+   * Keeps replies of reads in this process, until the server says that their keys changed: `{}` or
+   * `{ ttl, maxEntries, maxBytes, evictPolicy }`. Needs `protocol: 3`. Default: off.
+   */
+  readonly clientSideCache: ClientSideCacheOptions | undefined
   /** Whether the process may end while connections are open. Default `false`. */
   readonly unref: boolean
   /** Label of the pool in metrics, errors and events. Default: none. */
@@ -66,8 +72,9 @@ export interface PoolValues {
 export interface PoolOptions extends OptionsOf<PoolValues> {}
 
 /** The options as code reads them: checked and complete. */
-export interface ResolvedPoolOptions extends Omit<PoolValues, 'leakTracking'> {
+export interface ResolvedPoolOptions extends Omit<PoolValues, 'leakTracking' | 'clientSideCache'> {
   readonly leakTracking: boolean
+  readonly clientSideCache: Readonly<ClientSideCacheValues> | undefined
 }
 
 export type PoolLimits = Pick<PoolValues, 'maxConnections' | 'minConnections'>
@@ -175,6 +182,14 @@ export const poolOptionTable: OptionTable<PoolValues> = {
     also: ['reconnectStrategy', 'retryStrategy'],
     doc: 'Asked for the wait after each failed dial, instead of backoffMin and backoffMax; false: who waits is turned away at once.',
   }),
+  clientSideCache: custom<ClientSideCacheOptions | undefined>({
+    kind: 'object',
+    default: undefined,
+    expected: 'an object such as { ttl, maxEntries, maxBytes, evictPolicy }',
+    accepts: isPlainObject,
+    also: ['cache', 'tracking', 'clientTracking', 'clientCache'],
+    doc: 'Keeps replies of reads in this process; see [client-side caching](#client-side-caching).',
+  }),
   unref: boolean({
     default: false,
     also: ['allowExitOnIdle'],
@@ -200,7 +215,9 @@ export function readPoolOptions(
   rejectAbove(values, 'backoffMin', 'backoffMax')
   // The default of two lanes must not turn `maxConnections: 1` into an error.
   if (isGiven('lanes')) rejectAbove(values, 'lanes', 'maxConnections')
-  return Object.freeze({ ...values, leakTracking: values.leakTracking ?? values.leakThreshold > 0 })
+  const { leakTracking = values.leakThreshold > 0, clientSideCache } = values
+  const cache = clientSideCache === undefined ? undefined : readClientSideCache(clientSideCache)
+  return Object.freeze({ ...values, leakTracking, clientSideCache: cache })
 }
 
 /** Reads what `resize` was given; what it leaves out stays as it is. */

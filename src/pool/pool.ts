@@ -83,7 +83,7 @@ export class Pool {
   execute(request: Request): void {
     const core = this.#core
     if (core.phase !== 'open') request.turnAway(closedError())
-    else core.execute(request)
+    else if (core.cache === undefined || !core.cache.answers(request)) core.execute(request)
   }
 
   /** Exclusive use of one connection; the caller must release it. */
@@ -132,6 +132,11 @@ export class Pool {
     core.serve()
   }
 
+  /** Forgets all replies that were kept. */
+  clearCache(): void {
+    this.#core.cache?.clear()
+  }
+
   /** Takes nothing new and ends when what was accepted is done, at the latest after `timeout` ms; 0 for no limit. */
   close(timeout: number): Promise<void> {
     if (this.#ending !== undefined) return this.#ending.promise
@@ -175,7 +180,7 @@ export class Pool {
   stats(): PoolStats {
     const now = this.clock.now()
     const { settings, address } = this.#deps
-    const { dispatch, roster, counters, limits, phase, supply } = this.#core
+    const { cache, dispatch, roster, counters, limits, phase, supply } = this.#core
     const { acquired, released, waited, timedOut, turnedAway, leaksReported, retried, opened, closed } = counters
     const live = roster.all()
     const counts = { acquired, released, waited, timedOut, turnedAway, leaksReported, retried, opened }
@@ -195,6 +200,7 @@ export class Pool {
       inFlight: live.reduce((sum, { connection }) => sum + connection.inFlight, 0),
       counters: { ...counters.traffic(live), ...counts, closed: Object.fromEntries(closed) },
       durations: counters.durations(),
+      ...(cache === undefined ? {} : { cache: cache.stats() }),
       holders: holdersOf(roster.at('leased'), now),
       lastConnectError: supply.lastError?.message,
     }

@@ -35,6 +35,8 @@ export interface RecallHost {
   /** Where all connections are. */
   readonly roster: Roster
   doom(entry: Entry, reason: 'refused'): void
+  /** Replies that are kept. */
+  readonly cache: { forget(connection: Entry['connection']): void } | undefined
   /** Sends them again, in this order, before everything that waits. */
   resend(requests: readonly Request[]): void
   /** Something may have become possible. */
@@ -83,7 +85,10 @@ export class Recall {
     const isServer = refusing.some(([, scope]) => scope === 'server')
     const ending = isServer ? this.#host.roster.all() : refusing.map(([entry]) => entry)
     // Marked, they take nothing more: what is sent again is in its place before anything else can move.
-    for (const entry of ending) entry.doomed = 'refused'
+    for (const entry of ending) {
+      entry.doomed = 'refused'
+      this.#host.cache?.forget(entry.connection)
+    }
     if (ready.length > 0) this.#host.resend(ready)
     for (const entry of ending) this.#host.doom(entry, 'refused')
     // What these still owe may take its time; others need not wait for it.

@@ -4,6 +4,7 @@
 import type { CloseReason, ConnectionError, ReplyError } from '../base/errors.js'
 import type { Connection } from '../connection/connection.js'
 import type { ConnectionOwner } from '../connection/contract.js'
+import type { HandshakeResult } from '../connection/handshake.js'
 import type { Request } from '../connection/request.js'
 import type { Reply } from '../resp/types.js'
 import { Waiters } from './waiters.js'
@@ -64,7 +65,7 @@ export interface Listener {
 
 /** What happens to an entry's connection, told to the pool. */
 export interface EntryOwner {
-  ready(entry: Entry): void
+  ready(entry: Entry, result: HandshakeResult): void
   answeredAll(entry: Entry): void
   roomFor(entry: Entry): void
   refused(entry: Entry, request: Request, error: ReplyError): boolean
@@ -74,6 +75,9 @@ export interface EntryOwner {
   push(entry: Entry, message: Reply): void
   replied(milliseconds: number): void
 }
+
+/** A connection ends up to this share of its lifetime early, so that a fleet does not reconnect at once. */
+const LIFETIME_JITTER = 0.1
 
 /** One connection of the pool, with what the pool knows about it. */
 export class Entry implements ConnectionOwner {
@@ -100,8 +104,21 @@ export class Entry implements ConnectionOwner {
     this.connection = connect(this)
   }
 
-  ready(): void {
-    this.#owner.ready(this)
+  /** The server has accepted it; `jitter` in [0, 1) shortens its lifetime. */
+  begin(now: number, maxLifetime: number, jitter: number): void {
+    this.readyAt = now
+    if (maxLifetime > 0) this.expiresAt = now + maxLifetime * (1 - LIFETIME_JITTER * jitter)
+  }
+
+  /** Its listener is told that the connection has ended. */
+  endListening(error: ConnectionError): void {
+    const { listener } = this
+    this.listener = undefined
+    listener?.lost(error)
+  }
+
+  ready(result: HandshakeResult): void {
+    this.#owner.ready(this, result)
   }
 
   answeredAll(): void {

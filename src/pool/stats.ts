@@ -2,6 +2,7 @@
 
 import type { CloseReason } from '../base/errors.js'
 import { DurationHistogram, type DurationSummary } from '../base/histogram.js'
+import type { CacheStats } from './client-side-cache.js'
 import type { Entry, Holder, Place } from './roster.js'
 
 /** Who holds a connection. */
@@ -60,6 +61,8 @@ export interface PoolStats {
     readonly reply: DurationSummary
     readonly connect: DurationSummary
   }
+  /** Of client-side caching; present where it is on. */
+  readonly cache?: CacheStats
   /** Longest first. */
   readonly holders: readonly HolderStats[]
   /** Message of the last failed dial while dials fail. */

@@ -111,6 +111,49 @@ describe('every option', () => {
   }
 })
 
+describe('clientSideCache', () => {
+  it('is completed from its own table', () => {
+    assert.deepEqual(readOwn({ clientSideCache: {} }).pool.clientSideCache, {
+      ttl: 0,
+      maxEntries: 0,
+      maxBytes: 67_108_864,
+      evictPolicy: 'LRU',
+    })
+    assert.equal(
+      readOwn({ clientSideCache: { ttl: 5, evictPolicy: 'FIFO' } }).pool.clientSideCache?.evictPolicy,
+      'FIFO',
+    )
+  })
+
+  it('names what does not fit in it', () => {
+    const refused = (clientSideCache: unknown): string => refusal(() => readClient({ clientSideCache }))
+    assert.match(
+      refused({ maxEntrys: 1 }),
+      /^maxEntrys is not an option in clientSideCache; did you mean maxEntries\?$/,
+    )
+    assert.match(refused({ ttl: -1 }), /^ttl: expected a whole number of milliseconds/)
+    assert.match(refused({ evictPolicy: 'lru' }), /^evictPolicy: expected 'LRU' or 'FIFO', got the string 'lru'$/)
+    assert.match(refused(true), /^clientSideCache: expected an object such as/)
+  })
+
+  it('needs protocol 3, however that was said', () => {
+    const options = { clientSideCache: {} }
+    assert.match(
+      refusal(() => readClient({ ...options, protocol: 2 })),
+      /^clientSideCache: needs protocol 3/,
+    )
+    assert.match(
+      refusal(() => readClient('redis://h?protocol=2', options)),
+      /^clientSideCache: needs protocol 3/,
+    )
+    assert.match(
+      refusal(() => readConnectionPoolOptions({ ...options, protocol: 2 })),
+      /^clientSideCache: needs/,
+    )
+    assert.equal(readOwn('redis://h?protocol=3', options).connection.protocol, 3)
+  })
+})
+
 describe('defaults', () => {
   it('are those of the documentation', () => {
     const { connection, pool, client } = readOwn()
@@ -151,6 +194,7 @@ describe('defaults', () => {
       backoffMin: 10,
       backoffMax: 1_000,
       backoff: undefined,
+      clientSideCache: undefined,
       unref: false,
       name: undefined,
     })

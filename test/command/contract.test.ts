@@ -25,6 +25,7 @@ interface MetadataModule {
     lookup(name: { command: string; subcommand: string | undefined }): Metadata | undefined
   }
   isReplicaSafe(metadata: Metadata | undefined, override: boolean | undefined): boolean
+  isCacheable(metadata: Metadata | undefined, override: unknown): boolean
 }
 
 const LIB = '@redis/client/dist/lib'
@@ -114,6 +115,18 @@ describe('the contract with @redis/client', () => {
       'SPUBLISH: write',
       'TOUCH: read',
     ])
+  })
+
+  it('keeps replies of what node-redis keeps them, but for what this list says, and only of reads', () => {
+    const theirs = CATALOG.filter(({ wire, load }) =>
+      metadata.isCacheable(metadataOf(wire), Reflect.get(load(), 'CACHEABLE')),
+    )
+    const ours = CATALOG.filter(({ cacheable }) => cacheable)
+    assert.ok(ours.length > 90 && ours.every((entry) => entry.access === 'read' && theirs.includes(entry)))
+    assert.deepEqual(
+      theirs.filter((entry) => !ours.includes(entry)).map(({ wire }) => wire),
+      ['SORT_RO', 'XINFO GROUPS', 'XINFO STREAM'],
+    )
   })
 
   it('judges raw arguments as it judges methods', () => {

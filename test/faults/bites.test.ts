@@ -95,7 +95,7 @@ describe('the matrix notices code that', { skip: liveSkip }, () => {
       'execute',
       (execute) =>
         function (this: Dispatch, request) {
-          if (request.args[0] === 'RPUSH' && ++writes % 20 === 0) request.succeed(1, 3)
+          if (request.args[0] === 'RPUSH' && ++writes % 20 === 0) request.succeed(1, { protocol: 3 })
           else execute.call(this, request)
         },
     )
