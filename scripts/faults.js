@@ -3,7 +3,7 @@
 import { compile, enter, lookAfterRedis, run } from './harness.js'
 
 enter('npm run faults')
-await compile('npm run faults', { dist: false })
+await compile('npm run faults', { dist: true })
 const redis = lookAfterRedis()
 if (!('binary' in redis)) {
   console.error(`npm run faults: there is nothing to hurt: ${redis.obstacle}`)

@@ -11,7 +11,7 @@ import { PoolCore } from '../../src/pool/core.js'
 import { Dispatch } from '../../src/pool/dispatch.js'
 import { Recall } from '../../src/pool/recall.js'
 import { type Caller, Waiters } from '../../src/pool/waiters.js'
-import { withMistake } from '../support/mistake.js'
+import { forgetTombstones, repeatLost, withMistake } from '../support/mistake.js'
 import { liveSkip } from '../support/redis-binary.js'
 import { catchUncaught } from '../support/uncaught.js'
 import { type Outcome, passes, type Row } from './row.js'
@@ -73,18 +73,7 @@ describe('the matrix notices code that', { skip: liveSkip }, () => {
   after(() => assert.deepEqual([...bitten].sort(), [...VERDICTS].sort(), 'each verdict has a mistake that breaks it'))
 
   it('forgets the slot of a command whose caller gave up', () =>
-    mustBite(
-      'crossed',
-      'B5',
-      Slots.prototype,
-      'take',
-      (take) =>
-        function (this: Slots) {
-          let taken = take.call(this)
-          while (taken?.state === 'settled') taken = take.call(this)
-          return taken
-        },
-    ))
+    mustBite('crossed', 'B5', Slots.prototype, 'take', forgetTombstones))
 
   it('acknowledges now and then a write that it does not send', () => {
     let writes = 0
@@ -102,17 +91,7 @@ describe('the matrix notices code that', { skip: liveSkip }, () => {
   })
 
   it('sends a write again whose reply was lost', () =>
-    mustBite(
-      'duplicated',
-      'A2',
-      Recall.prototype,
-      'lost',
-      (lost) =>
-        function (this: Recall, entry, request, error) {
-          error.outcome = 'not-sent'
-          return lost.call(this, entry, request, error)
-        },
-    ))
+    mustBite('duplicated', 'A2', Recall.prototype, 'lost', repeatLost))
 
   it('calls a write not-sent whose reply was lost', () =>
     mustBite('falselyRejected', 'A2', Recall.prototype, 'lost', () => (_entry, _request, error) => {

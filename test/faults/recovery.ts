@@ -48,10 +48,10 @@ export function p99(values: readonly number[]): number {
 }
 
 /** A time by the wall clock: at commit scale it is the longest of a few, on a machine that does other things besides. */
-export function atMost({ tier }: Context, what: string, value: number, limit: number): Check {
+export function within({ tier }: Context, what: string, value: number, limit: number): Check {
   return { what, value, is: 'at most', limit: tier === 'commit' ? limit + NOISE : limit, unit: 'ms' }
 }
 
 export function recoveryCheck(context: Context, values: readonly number[], limit: number): Check {
-  return atMost(context, 'recovery, p99', p99(values), limit)
+  return within(context, 'recovery, p99', p99(values), limit)
 }

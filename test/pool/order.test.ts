@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { Request } from '../../src/connection/request.js'
 import { Lanes } from '../../src/pool/lanes.js'
 import { WaitingRoom } from '../../src/pool/waiting-room.js'
+import { withMistake } from '../support/mistake.js'
 import type { ModelConnection, Mood } from '../support/model-server.js'
 import { type Call, type Loan, World } from '../support/pool-harness.js'
 
@@ -338,39 +339,43 @@ describe('program order per key', () => {
 })
 
 /** Runs the properties against a broken variant of the code and demands that one of them notices. */
-async function bites<T extends object, K extends keyof T>(target: T, name: K, broken: T[K]): Promise<string> {
-  const sound = target[name]
-  target[name] = broken
-  try {
+function bites<T extends object, K extends keyof T>(
+  target: T,
+  name: K,
+  mistake: (sound: T[K]) => T[K],
+): Promise<string> {
+  return withMistake(target, name, mistake, async () => {
     for (const property of [keepsOrder, keepsOrderInACrowd]) {
       const { failed, errorInstance } = await fc.check(property, { numRuns: 400, seed: 7, endOnFailure: true })
       if (failed) return String(errorInstance)
     }
     return assert.fail(`nobody noticed the broken ${String(name)}`)
-  } finally {
-    target[name] = sound
-  }
+  })
 }
 
 describe('the property of order bites', () => {
   it('when a change of lanes pins no key to its unanswered commands', async () => {
-    assert.match(await bites(Lanes.prototype, 'changed', () => {}), /out of order/)
+    assert.match(await bites(Lanes.prototype, 'changed', () => () => {}), /out of order/)
   })
 
   it('when a pinned key does not follow what is sent after the change', async () => {
-    assert.match(await bites(Lanes.prototype, 'follow', () => {}), /out of order/)
+    assert.match(await bites(Lanes.prototype, 'follow', () => () => {}), /out of order/)
   })
 
   it('when what is sent again stands among what waits, and not before it', async () => {
-    assert.match(await bites(WaitingRoom.prototype, 'comeBack', () => {}), /out of order/)
+    assert.match(await bites(WaitingRoom.prototype, 'comeBack', () => () => {}), /out of order/)
   })
 
   it('when a settled request that holds a slot is forgotten instead of kept as a tombstone', async () => {
-    const succeed = Request.prototype.succeed
-    const message = await bites(Request.prototype, 'succeed', function (this: Request, reply, protocol) {
-      if (this.state === 'settled') this.state = 'sent'
-      succeed.call(this, reply, protocol)
-    })
+    const message = await bites(
+      Request.prototype,
+      'succeed',
+      (succeed) =>
+        function (this: Request, reply, protocol) {
+          if (this.state === 'settled') this.state = 'sent'
+          succeed.call(this, reply, protocol)
+        },
+    )
     assert.match(message, /settled|crossed/)
   })
 })

@@ -16,7 +16,7 @@ import { Recall } from '../../src/pool/recall.js'
 import { Roster } from '../../src/pool/roster.js'
 import { Session } from '../../src/pool/session.js'
 import { type Caller, type Waiter, Waiters } from '../../src/pool/waiters.js'
-import { withMistake } from '../support/mistake.js'
+import { forgetTombstones, repeatLost, withMistake } from '../support/mistake.js'
 import type { Law } from './laws.js'
 import { withoutStacks } from './many.js'
 import { describeFailure, type RunResult, simulate } from './simulation.js'
@@ -53,34 +53,12 @@ async function mustBite<T extends object, K extends keyof T>(
 
 describe('the simulation notices code that', () => {
   it('forgets the slot of a command whose caller gave up', (test) =>
-    mustBite(
-      test,
-      ['I2', 'I3', 'sound'],
-      Slots.prototype,
-      'take',
-      (take) =>
-        function (this: Slots) {
-          let taken = take.call(this)
-          while (taken?.state === 'settled') taken = take.call(this)
-          return taken
-        },
-    ))
+    mustBite(test, ['I2', 'I3', 'sound'], Slots.prototype, 'take', forgetTombstones))
 
   it('hands a connection on as its lease left it', (test) =>
     mustBite(test, ['session'], Session.prototype, 'cleanup', () => () => []))
 
-  it('sends a lost write again', (test) =>
-    mustBite(
-      test,
-      ['once', 'I9'],
-      Recall.prototype,
-      'lost',
-      (lost) =>
-        function (this: Recall, entry, request, error) {
-          error.outcome = 'not-sent'
-          return lost.call(this, entry, request, error)
-        },
-    ))
+  it('sends a lost write again', (test) => mustBite(test, ['once', 'I9'], Recall.prototype, 'lost', repeatLost))
 
   it('forgets now and then to wake who waits', (test) => {
     let calls = 0

@@ -3,6 +3,16 @@
 import assert from 'node:assert/strict'
 import { describeFailure, type RunResult, simulate } from './simulation.js'
 
+/** Ways for a connection to end that are not the pool's own doing. */
+export const HURT = [
+  'connect-failed',
+  'handshake-failed',
+  'server-closed',
+  'network-error',
+  'protocol-error',
+  'stalled',
+] as const
+
 /** Thousands of errors are made in a run, and where matters only to who looks at one run. */
 export async function withoutStacks<T>(work: () => Promise<T>): Promise<T> {
   const { stackTraceLimit } = Error

@@ -4,7 +4,7 @@ import { pause, until } from '../../live/support-live.js'
 import { FaultProxy } from '../../support/fault-proxy.js'
 import { MovingName } from '../../support/moving-name.js'
 import { Couple } from '../couple.js'
-import { atMost, recovery, recoveryCheck } from '../recovery.js'
+import { recovery, recoveryCheck, within } from '../recovery.js'
 import type { Context, Outcome, Row } from '../row.js'
 import { respool } from '../subject.js'
 import { inTrouble, planOf } from '../trouble.js'
@@ -54,8 +54,8 @@ async function movedName(context: Context): Promise<Outcome> {
       faults: 1 + refusals.length,
       recovery: recoveries,
       checks: () => [
-        atMost(context, 'until the old address has no connection, by lifetime', aged, maxLifetime),
-        atMost(
+        within(context, 'until the old address has no connection, by lifetime', aged, maxLifetime),
+        within(
           context,
           'until the old address has no connection, by READONLY, longest',
           Math.max(...refusals),

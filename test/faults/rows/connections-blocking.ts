@@ -8,7 +8,7 @@ import { between, type Random, seeded } from '../../support/random.js'
 import { RedisProcess } from '../../support/redis-process.js'
 import { toText, type Wire } from '../../support/resp.js'
 import { GRACE } from '../checker.js'
-import { atMost } from '../recovery.js'
+import { within } from '../recovery.js'
 import type { Context, Outcome } from '../row.js'
 import { ended } from '../storm.js'
 import { CLEAN, type Verdict } from '../verdict.js'
@@ -65,7 +65,7 @@ export async function lostBlockingCommands(context: Context): Promise<Outcome> {
       examples,
       checks: [
         { what: 'connections ended', value: killed, is: 'at least', limit: kills },
-        atMost(context, 'until none is lent any more, longest', Math.max(...freed), FREED_WITHIN),
+        within(context, 'until none is lent any more, longest', Math.max(...freed), FREED_WITHIN),
         {
           what: 'elements received, left, moved or in doubt',
           value: received + left + moved + inDoubt,

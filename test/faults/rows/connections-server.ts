@@ -4,7 +4,7 @@ import type { ConnectionPool, Redis } from '../../../src/index.js'
 import { ConnectionError, ConnectionPoolTimeoutError } from '../../../src/index.js'
 import { pause } from '../../live/support-live.js'
 import { RedisProcess } from '../../support/redis-process.js'
-import { atMost, recovery, recoveryCheck } from '../recovery.js'
+import { recovery, recoveryCheck, within } from '../recovery.js'
 import type { Check, Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
 import { inTrouble, longestCall, planOf } from '../trouble.js'
@@ -47,7 +47,7 @@ export async function clientKills(context: Context): Promise<Outcome> {
     const checks = (): readonly Check[] => [
       { what: 'connections killed', value: killed, is: 'at least', limit: rounds * maxConnections },
       recoveryCheck(context, recovered, RECOVERS_WITHIN),
-      atMost(context, 'the pool is whole again, longest', Math.max(...whole), WHOLE_WITHIN),
+      within(context, 'the pool is whole again, longest', Math.max(...whole), WHOLE_WITHIN),
     ]
     return { faults: killed, recovery: recovered, checks }
   })
@@ -105,12 +105,12 @@ export async function shutdown(context: Context): Promise<Outcome> {
       faults: 1,
       recovery: [recovered],
       checks: (report) => [
-        atMost(context, 'a call, longest', longestCall(report), commandTimeout + SLACK),
+        within(context, 'a call, longest', longestCall(report), commandTimeout + SLACK),
         { what: 'waits for a lease in vain', value: borrowers.inVain, is: 'at least', limit: 1 },
         { what: 'of these without the reason', value: borrowers.unexplained, is: 'exactly', limit: 0 },
-        atMost(context, 'a wait for a lease, longest', borrowers.longest, acquireTimeout + SLACK),
+        within(context, 'a wait for a lease, longest', borrowers.longest, acquireTimeout + SLACK),
         recoveryCheck(context, [recovered], COMES_BACK_WITHIN),
-        atMost(context, 'the pool is whole again', whole, WHOLE_WITHIN),
+        within(context, 'the pool is whole again', whole, WHOLE_WITHIN),
       ],
     }
   })

@@ -6,7 +6,7 @@ import { nextTurn, pause } from '../../live/support-live.js'
 import { leakCheck } from '../../support/leak-check.js'
 import { between, pick, type Random, seeded } from '../../support/random.js'
 import { RedisProcess } from '../../support/redis-process.js'
-import { atMost } from '../recovery.js'
+import { within } from '../recovery.js'
 import type { Context, Outcome } from '../row.js'
 import { CLEAN } from '../verdict.js'
 
@@ -76,9 +76,9 @@ export async function ends(context: Context): Promise<Outcome> {
       { what: 'calls that the end cut short', value: tally.cut, is: 'at least', limit: rounds },
       { what: 'of these with an error of another kind', value: tally.untyped, is: 'exactly', limit: 0 },
       { what: 'accepted calls that a close() without limit failed', value: tally.dropped, is: 'exactly', limit: 0 },
-      atMost(context, 'until nothing is left, longest', tally.longest, GONE_WITHIN),
+      within(context, 'until nothing is left, longest', tally.longest, GONE_WITHIN),
       { what: 'processes that ended by themselves', value: alone.length, is: 'exactly', limit: 2 },
-      atMost(context, 'which took, longest', longest, PROCESS_ENDS_WITHIN),
+      within(context, 'which took, longest', longest, PROCESS_ENDS_WITHIN),
       { what: 'processes with an open pool that stayed', value: kept.stayed ? 1 : 0, is: 'exactly', limit: 1 },
     ],
   }

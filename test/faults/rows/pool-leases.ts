@@ -4,7 +4,7 @@ import { type HolderStats, type Lease, LeaseReleasedError, Redis } from '../../.
 import { pause, until } from '../../live/support-live.js'
 import { pick, type Random, seeded } from '../../support/random.js'
 import { RedisProcess } from '../../support/redis-process.js'
-import { atMost } from '../recovery.js'
+import { within } from '../recovery.js'
 import type { Context, Outcome } from '../row.js'
 import { CLEAN } from '../verdict.js'
 import { SETTINGS } from './settings.js'
@@ -169,7 +169,7 @@ export async function leakedLeases(context: Context): Promise<Outcome> {
         is: 'exactly',
         limit: 0,
       },
-      atMost(
+      within(
         context,
         'from the threshold to the report, longest',
         Math.max(...found.flatMap(({ late }) => late)),

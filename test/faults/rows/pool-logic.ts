@@ -3,7 +3,7 @@
 
 import fc from 'fast-check'
 import { poolProperty } from '../../pool/model.js'
-import { withoutStacks } from '../../simulation/many.js'
+import { HURT, withoutStacks } from '../../simulation/many.js'
 import { describeFailure, type RunResult, simulate } from '../../simulation/simulation.js'
 import { inChild, type WorkName } from '../in-child.js'
 import type { Context, Outcome } from '../row.js'
@@ -19,15 +19,6 @@ const RANGES = 40_000
 /** What a run of either kind does at least, on average. */
 const STEPS_OF_A_RUN = 150
 const DEEDS_OF_A_RUN = 3
-/** Ways for a connection to end that are not the pool's own doing. */
-const HURT = [
-  'connect-failed',
-  'handshake-failed',
-  'server-closed',
-  'network-error',
-  'protocol-error',
-  'stalled',
-] as const
 
 export function simulation(context: Context): Promise<Outcome> {
   return inSeveral('simulation', context)

@@ -3,7 +3,7 @@
 import { ConnectionError, Redis, ReplyError } from '../../../src/index.js'
 import { pause, until, Witness } from '../../live/support-live.js'
 import { RedisProcess } from '../../support/redis-process.js'
-import { atMost as atMostMs, recovery, recoveryCheck } from '../recovery.js'
+import { recovery, recoveryCheck, within } from '../recovery.js'
 import type { Check, Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
 import { inTrouble, longestCall, planOf } from '../trouble.js'
@@ -55,8 +55,8 @@ export async function refusedLogins(context: Context): Promise<Outcome> {
         atMost(`the same, in ${seconds} s`, refusals, seconds),
         atLeast('calls that failed meanwhile', told, 1),
         exactly('failed attempts with another reason than WRONGPASS', reasons.others('WRONGPASS'), 0),
-        atMostMs(context, 'a call, longest', longestCall(report), BACKOFF_MAX + SLACK),
-        atMostMs(context, 'until the right password is used', recovered, BACKOFF_MAX + SLACK),
+        within(context, 'a call, longest', longestCall(report), BACKOFF_MAX + SLACK),
+        within(context, 'until the right password is used', recovered, BACKOFF_MAX + SLACK),
         ...nobody,
         atLeast('calls that were told NOPERM', history.failed.rejected, FORBIDDEN),
         exactly('connections that ended for it', endedConnections(pool.stats()) - ended, 0),

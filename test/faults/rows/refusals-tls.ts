@@ -10,7 +10,7 @@ import { between, seeded } from '../../support/random.js'
 import { type RedisOptions, RedisProcess } from '../../support/redis-process.js'
 import { check } from '../checker.js'
 import { History } from '../history.js'
-import { atMost as atMostMs } from '../recovery.js'
+import { within } from '../recovery.js'
 import type { Check, Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
 import { inTrouble, planOf } from '../trouble.js'
@@ -80,7 +80,7 @@ export async function unacceptable(context: Context): Promise<Outcome> {
           sum(({ strange }) => strange),
           0,
         ),
-        atMostMs(context, 'a call, longest', longest, SETTLES_WITHIN),
+        within(context, 'a call, longest', longest, SETTLES_WITHIN),
         exactly(
           'calls that did not fail as not sent',
           entries.length - sum(({ history }) => history.failed['not-sent']),

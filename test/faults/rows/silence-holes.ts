@@ -6,7 +6,7 @@ import type { ProxyLink } from '../../support/fault-link.js'
 import { FaultProxy } from '../../support/fault-proxy.js'
 import { pick, seeded } from '../../support/random.js'
 import { RedisProcess } from '../../support/redis-process.js'
-import { atMost, recovery, recoveryCheck } from '../recovery.js'
+import { recovery, recoveryCheck, within } from '../recovery.js'
 import type { Check, Context, Outcome } from '../row.js'
 import { respool, type Subject } from '../subject.js'
 import { inTrouble, planOf, type Trouble } from '../trouble.js'
@@ -36,7 +36,7 @@ export function blackHoles(context: Context): Promise<Outcome> {
     return [
       { what: 'calls beside a silent connection', value: bystanders.calls, is: 'at least', limit: 50 },
       { what: 'of these failed', value: bystanders.failed, is: 'exactly', limit: 0 },
-      atMost(context, 'of these the longest', bystanders.longest, UNAFFECTED),
+      within(context, 'of these the longest', bystanders.longest, UNAFFECTED),
     ]
   })
 }

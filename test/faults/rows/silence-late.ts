@@ -7,7 +7,7 @@ import { FaultProxy } from '../../support/fault-proxy.js'
 import { between, type Random, seeded } from '../../support/random.js'
 import { RedisProcess } from '../../support/redis-process.js'
 import type { Entry } from '../history.js'
-import { atMost } from '../recovery.js'
+import { within } from '../recovery.js'
 import type { Check, Context, Outcome } from '../row.js'
 import { respool, respoolOn } from '../subject.js'
 import { inTrouble } from '../trouble.js'
@@ -91,7 +91,7 @@ function laneChecks(context: Context, struck: readonly LateLane[], pool: Connect
   const drained = struck.filter(({ drains }) => drains)
   const latest = Math.max(...struck.map(({ latestWrite }) => latestWrite))
   return [
-    atMost(context, 'the last command written behind one that is late', latest, NOTICED_WITHIN),
+    within(context, 'the last command written behind one that is late', latest, NOTICED_WITHIN),
     { what: 'late lanes that others had replaced', value: drained.length, is: 'at least', limit: 1 },
     {
       what: 'commands written on these until they were drained',

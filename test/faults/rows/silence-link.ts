@@ -5,7 +5,7 @@ import { pause, until } from '../../live/support-live.js'
 import { FaultProxy } from '../../support/fault-proxy.js'
 import { HalfOpenServer, halfOpenSkip } from '../../support/half-open.js'
 import { type Entry, uniqueValue } from '../history.js'
-import { atMost, recovery } from '../recovery.js'
+import { recovery, within } from '../recovery.js'
 import type { Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
 import { inTrouble, planOf } from '../trouble.js'
@@ -52,7 +52,7 @@ export async function halfOpenLink(context: Context): Promise<Outcome> {
         recovery: [recovered],
         checks: ({ state }) => [
           detectionCheck(context, [detection]),
-          atMost(context, 'an idle one', idleDetection, PING_INTERVAL + socketTimeout + SLACK),
+          within(context, 'an idle one', idleDetection, PING_INTERVAL + socketTimeout + SLACK),
           { what: 'calls whose reply was lost', value: history.failed.ambiguous, is: 'at least', limit: LANES },
           {
             what: 'replies delivered while the link was down, or too late',
@@ -74,7 +74,7 @@ export async function halfOpenLink(context: Context): Promise<Outcome> {
             limit: 0,
           },
           // The first packet of a dial that is lost is sent again after a second, when the next dial has begun.
-          atMost(context, 'recovery', recovered, connectTimeout + RECOVERS_WITHIN),
+          within(context, 'recovery', recovered, connectTimeout + RECOVERS_WITHIN),
         ],
       }
     })

@@ -4,7 +4,7 @@
 import { CommandTimeoutError, type Redis } from '../../../src/index.js'
 import { pause } from '../../live/support-live.js'
 import { RedisProcess } from '../../support/redis-process.js'
-import { atMost } from '../recovery.js'
+import { within } from '../recovery.js'
 import type { Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
 import { inTrouble, planOf } from '../trouble.js'
@@ -46,7 +46,7 @@ export async function pausedServer(context: Context): Promise<Outcome> {
         faults: rounds * MODES.length,
         recovery: [],
         checks: ({ history }) => [
-          atMost(context, 'a SET that was called in a pause, longest', Math.max(...writes), DONE_WITHIN),
+          within(context, 'a SET that was called in a pause, longest', Math.max(...writes), DONE_WITHIN),
           // Commands were kept back indeed.
           { what: 'the shortest of these', value: Math.min(...writes), is: 'at least', limit: PAUSE - 50, unit: 'ms' },
           { what: 'calls that failed, with time for it', value: failedCalls(history), is: 'exactly', limit: 0 },

@@ -7,7 +7,7 @@ import { pause, until } from '../../live/support-live.js'
 import { PacedLine } from '../../support/paced-line.js'
 import { RedisProcess } from '../../support/redis-process.js'
 import { usedBuffers } from '../memory.js'
-import { atMost, recovery } from '../recovery.js'
+import { recovery, within } from '../recovery.js'
 import type { Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
 import { inTrouble, planOf } from '../trouble.js'
@@ -61,7 +61,7 @@ export async function slowLine(context: Context): Promise<Outcome> {
         { what: 'buffered, most', value: mb(most), is: 'at most', limit: mb(BUFFERED), unit: 'MB' },
         { what: 'refused because too many waited', value: flood.refused, is: 'at least', limit: 1 },
         { what: 'called not sent, and there all the same', value: applied, is: 'exactly', limit: 0 },
-        atMost(context, 'delay of the event loop, p99', delays.percentile(99) / 1e6, LOOP_DELAY),
+        within(context, 'delay of the event loop, p99', delays.percentile(99) / 1e6, LOOP_DELAY),
       ],
     }
   })

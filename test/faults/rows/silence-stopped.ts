@@ -3,7 +3,7 @@
 import { ConnectTimeoutError, Redis } from '../../../src/index.js'
 import { pause } from '../../live/support-live.js'
 import { RedisProcess } from '../../support/redis-process.js'
-import { atMost, recovery, recoveryCheck } from '../recovery.js'
+import { recovery, recoveryCheck, within } from '../recovery.js'
 import type { Context, Outcome } from '../row.js'
 import { respool } from '../subject.js'
 import { inTrouble, planOf } from '../trouble.js'
@@ -46,7 +46,7 @@ export async function stoppedServer(context: Context): Promise<Outcome> {
       checks: () => [
         { what: 'connections given up', value: givenUp, is: 'at least', limit: rounds * LANES },
         detectionCheck(context, detections),
-        atMost(context, 'a new connection fails, latest', Math.max(...dials), connectTimeout + DIAL_SLACK),
+        within(context, 'a new connection fails, latest', Math.max(...dials), connectTimeout + DIAL_SLACK),
         // One is that of the newcomer.
         { what: 'sockets while it was stopped, most', value: mostSockets, is: 'at most', limit: maxConnections + 1 },
         { what: 'sockets that were seen then', value: mostSockets, is: 'at least', limit: LANES },

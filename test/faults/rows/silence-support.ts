@@ -2,7 +2,7 @@
 // common. Runs nothing.
 
 import { ConnectionError, type Redis } from '../../../src/index.js'
-import { atMost } from '../recovery.js'
+import { within } from '../recovery.js'
 import type { Check, Context } from '../row.js'
 import { SETTINGS } from './settings.js'
 
@@ -42,5 +42,5 @@ export class StallWatch {
 
 export function detectionCheck(context: Context, detections: readonly number[]): Check {
   const limit = SETTINGS.socketTimeout + SLACK
-  return atMost(context, 'a silent connection is given up, latest', Math.max(...detections), limit)
+  return within(context, 'a silent connection is given up, latest', Math.max(...detections), limit)
 }
