@@ -21,11 +21,29 @@ export type { DurationSummary } from './base/histogram.js'
 export { VERSION } from './base/version.js'
 export type { CloseOptions, CommandOptions, LeaseOptions } from './client/call-options.js'
 export { type ConnectionInfo, ConnectionPool, type ConnectionPoolEvents } from './client/connection-pool.js'
-export { Lease } from './client/lease.js'
+export type { Extensions, NoExtensions } from './client/extensions.js'
+export type { ScanIteratorOptions } from './client/iterators.js'
+export { Lease, type RedisLease } from './client/lease.js'
 export { type ConnectionPoolOptions, optionsFromEnvironment } from './client/options.js'
-export { type NoMapping, Redis, type RedisOptions } from './client/redis.js'
-export { MultiErrorReply, Transaction } from './client/transaction.js'
-export type { RedisArgument, RespVersions, TypeMapping } from './command/definitions.js'
+export {
+  type NoMapping,
+  openRedis,
+  Redis,
+  type RedisClient,
+  type RedisClient as RedisClientType,
+  type RedisOptions,
+} from './client/redis.js'
+export { defineScript } from './client/scripts.js'
+export { MultiErrorReply, type RedisTransaction, Transaction } from './client/transaction.js'
+export type {
+  CommandParser,
+  RedisArgument,
+  RedisFunctions,
+  RedisModules,
+  RedisScripts,
+  RespVersions,
+  TypeMapping,
+} from './command/definitions.js'
 export { ConnectionPoolTimeoutError, type ExhaustionCause, type Verdict } from './pool/exhaustion.js'
 export type { Place } from './pool/roster.js'
 export type { HolderStats, PoolStats } from './pool/stats.js'

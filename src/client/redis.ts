@@ -1,6 +1,13 @@
 // Owns `Redis`, the handle a program holds: all commands, leases and transactions over a pool, its own or a shared one.
 
-import type { RedisArgument, RespVersions, TypeMapping } from '../command/definitions.js'
+import type {
+  RedisArgument,
+  RedisFunctions,
+  RedisModules,
+  RedisScripts,
+  RespVersions,
+  TypeMapping,
+} from '../command/definitions.js'
 import type { Request } from '../connection/request.js'
 import type { Pool } from '../pool/pool.js'
 import {
@@ -26,10 +33,13 @@ import {
   poolFrom,
   poolOf,
 } from './connection-pool.js'
-import { Lease } from './lease.js'
+import { Extended, type ExtensionMethods, type Extensions, type NoExtensions } from './extensions.js'
+import { addIterators, type ScanIterators } from './iterators.js'
+import { Lease, type RedisLease } from './lease.js'
 import { type RedisOptions as OptionsWithPool, optionsFromEnvironment, readClientOptions } from './options.js'
 import { refusal } from './refusals.js'
-import { Transaction } from './transaction.js'
+import { abridge } from './scripts.js'
+import { type RedisTransaction, Transaction, transactionTo } from './transaction.js'
 
 /** What replies become without a type mapping. */
 export type NoMapping = Record<never, never>
@@ -48,27 +58,54 @@ type Listener<Event extends keyof ConnectionPoolEvents> = (...args: ConnectionPo
 class View {
   readonly pool: ConnectionPool
   readonly settings: CommandSettings
+  readonly extended: Extended | undefined
 
-  constructor(pool: ConnectionPool, settings: CommandSettings) {
+  constructor(pool: ConnectionPool, settings: CommandSettings, extended?: Extended) {
     this.pool = pool
     this.settings = settings
+    this.extended = extended
   }
 }
 
-// addCommands() below gives the class what this declares.
-export interface Redis<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = NoMapping>
-  extends CommandMethods<RESP, TM> {}
+/** A handle with the methods of modules, functions and scripts. */
+export type RedisClient<
+  M extends RedisModules = NoExtensions,
+  F extends RedisFunctions = NoExtensions,
+  S extends RedisScripts = NoExtensions,
+  RESP extends RespVersions = 3,
+  TM extends TypeMapping = NoMapping,
+> = Redis<RESP, TM, M, F, S> & ExtensionMethods<M, F, S, RESP, TM>
+
+// addCommands() and addIterators() below give the class what this declares.
+export interface Redis<
+  in out RESP extends RespVersions = 3,
+  in out TM extends TypeMapping = NoMapping,
+  // biome-ignore lint/correctness/noUnusedVariables: a merged declaration repeats all parameters.
+  in out M extends RedisModules = NoExtensions,
+  // biome-ignore lint/correctness/noUnusedVariables: as above.
+  in out F extends RedisFunctions = NoExtensions,
+  // biome-ignore lint/correctness/noUnusedVariables: as above.
+  in out S extends RedisScripts = NoExtensions,
+> extends CommandMethods<RESP, TM>,
+    ScanIterators<RESP, TM> {}
 
 /**
  * A handle on a pool: make one per service and share it. Commands of all callers share a few connections; what blocks
  * gets one to itself; `lease` and `multi` do what needs a connection of its own.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above.
-export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = NoMapping> {
+export class Redis<
+  in out RESP extends RespVersions = 3,
+  in out TM extends TypeMapping = NoMapping,
+  in out M extends RedisModules = NoExtensions,
+  in out F extends RedisFunctions = NoExtensions,
+  in out S extends RedisScripts = NoExtensions,
+> {
   /** The connections behind this handle. */
   readonly pool: ConnectionPool
   readonly #pool: Pool
   readonly #settings: CommandSettings
+  readonly #extended: Extended | undefined
   readonly #execute: (request: Request) => void
 
   /**
@@ -79,11 +116,12 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
   constructor(url: string | URL, options?: RedisOptions<RESP, TM>)
   constructor(options?: RedisOptions<RESP, TM>)
   constructor(first?: string | URL | RedisOptions<RESP, TM>, second?: RedisOptions<RESP, TM>) {
-    const { pool, settings } = first instanceof View ? first : open(first, second)
+    const { pool, settings, extended } = first instanceof View ? first : open(first, second)
     const kernel = poolOf(pool)
     this.pool = pool
     this.#pool = kernel
     this.#settings = settings
+    this.#extended = extended
     this.#execute = (request) => kernel.execute(request)
   }
 
@@ -148,8 +186,9 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
   }
 
   /** Commands for one go: `multi().incr('a').incr('b').exec()`. */
-  multi(): Transaction<[], RESP, TM> {
-    return new Transaction<[], RESP, TM>({ settings: this.#settings, protocol: undefined, send: this.#execute })
+  multi(): RedisTransaction<[], M, F, S, RESP, TM> {
+    const target = { settings: this.#settings, protocol: undefined, send: this.#execute }
+    return transactionTo<M, F, S, RESP, TM>(target, this.#extended)
   }
 
   /**
@@ -157,12 +196,12 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
    * lease itself: `await using lease = await redis.lease()`.
    * @throws ConnectionPoolTimeoutError when none came free in time
    */
-  lease<T>(use: (connection: Lease<RESP, TM>) => T | PromiseLike<T>, options?: LeaseOptions): Promise<T>
-  lease(options?: LeaseOptions): Promise<Lease<RESP, TM>>
+  lease<T>(use: (connection: RedisLease<M, F, S, RESP, TM>) => T | PromiseLike<T>, options?: LeaseOptions): Promise<T>
+  lease(options?: LeaseOptions): Promise<RedisLease<M, F, S, RESP, TM>>
   async lease<T>(
-    first?: LeaseOptions | ((connection: Lease<RESP, TM>) => T | PromiseLike<T>),
+    first?: LeaseOptions | ((connection: RedisLease<M, F, S, RESP, TM>) => T | PromiseLike<T>),
     second?: LeaseOptions,
-  ): Promise<T | Lease<RESP, TM>> {
+  ): Promise<T | RedisLease<M, F, S, RESP, TM>> {
     if (typeof first !== 'function') return this.#lease(first)
     const lease = await this.#lease(second)
     try {
@@ -173,18 +212,18 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
   }
 
   /** The same pool, with replies of other types: `withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })`. */
-  withTypeMapping<MAPPING extends TypeMapping>(typeMapping: MAPPING): Redis<RESP, MAPPING> {
+  withTypeMapping<MAPPING extends TypeMapping>(typeMapping: MAPPING): RedisClient<M, F, S, RESP, MAPPING> {
     const read = readCommandOptions({ typeMapping })
-    return new Redis<RESP, MAPPING>(new View(this.pool, { ...this.#settings, typeMapping: read.typeMapping }))
+    return handleOn(new View(this.pool, { ...this.#settings, typeMapping: read.typeMapping }, this.#extended))
   }
 
   /** The same pool; calls on this handle reject when the signal is aborted. */
-  withAbortSignal(abortSignal: AbortSignal): Redis<RESP, TM> {
+  withAbortSignal(abortSignal: AbortSignal): RedisClient<M, F, S, RESP, TM> {
     return this.withCommandOptions({ abortSignal })
   }
 
   /** The same pool with other settings for its commands. */
-  withCommandOptions(options: CommandOptions): Redis<RESP, TM> {
+  withCommandOptions(options: CommandOptions): RedisClient<M, F, S, RESP, TM> {
     const { typeMapping, abortSignal, timeout, retry } = readCommandOptions(options)
     const settings: CommandSettings = {
       typeMapping: typeMapping ?? this.#settings.typeMapping,
@@ -192,37 +231,81 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
       timeout: timeout ?? this.#settings.timeout,
       retry: retry ?? this.#settings.retry,
     }
-    return new Redis<RESP, TM>(new View(this.pool, settings))
+    return handleOn(new View(this.pool, settings, this.#extended))
   }
 
   /** @internal */
   runCommand(command: BoundCommand, callArguments: readonly unknown[]): unknown {
     try {
-      return this.#send(command.prepare(callArguments, this.#settings.typeMapping))
+      return this.#send(command.prepare(callArguments, this.#settings))
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
-  async #lease(options: LeaseOptions | undefined): Promise<Lease<RESP, TM>> {
+  async #lease(options: LeaseOptions | undefined): Promise<RedisLease<M, F, S, RESP, TM>> {
     const { label, timeout, signal } = readLeaseOptions(options)
     const lease = await this.#pool.acquire({ label, timeout, signal: signal ?? this.#settings.signal })
-    return new Lease<RESP, TM>(lease, this.#settings)
+    const extended = this.#extended
+    const made =
+      extended === undefined
+        ? new Lease<RESP, TM, M, F, S>(lease, this.#settings)
+        : extended.construct(Lease<RESP, TM, M, F, S>, [lease, this.#settings, extended])
+    return made as RedisLease<M, F, S, RESP, TM>
   }
 
   /** Not async: the caller gets the request's own promise, without another one around it. */
   #send(command: PreparedCommand): Promise<unknown> {
     if (command.route === 'session') throw refusal(command.args)
+    const { script } = command
+    if (script !== undefined) {
+      return promiseOf(command, this.#settings, (request) => {
+        abridge(request, script, this.#pool)
+        this.#execute(request)
+      })
+    }
     return promiseOf(command, this.#settings, this.#execute)
   }
 }
 
 addCommands(Redis.prototype)
+addIterators(Redis.prototype)
 
 // Not in the types, and not in the table of commands: who calls them all the same is told what to do instead.
 for (const name of ['WATCH', 'UNWATCH', 'SELECT', 'MONITOR', 'SUBSCRIBE']) {
   const value = (): Promise<never> => Promise.reject(refusal([name]))
   for (const method of [name, name.toLowerCase()]) Object.defineProperty(Redis.prototype, method, { value })
+}
+
+/**
+ * A handle with modules, functions and scripts: `openRedis(options, { scripts: { add: defineScript(…) } })`. All that it
+ * makes has them too: handles of `with…()`, leases and transactions.
+ * @throws OptionError for what `new Redis()` refuses, and for an extension that has no definition or the name of a method
+ */
+export function openRedis<
+  M extends RedisModules = NoExtensions,
+  F extends RedisFunctions = NoExtensions,
+  S extends RedisScripts = NoExtensions,
+  RESP extends RespVersions = 3,
+  TM extends TypeMapping = NoMapping,
+>(options: RedisOptions<RESP, TM>, extensions: Extensions<M, F, S>): RedisClient<M, F, S, RESP, TM> {
+  const extended = new Extended(extensions, [Redis.prototype, Lease.prototype, Transaction.prototype])
+  const { pool, settings } = open(options, undefined)
+  return handleOn(new View(pool, settings, extended.isEmpty ? undefined : extended))
+}
+
+/** A handle of the class that its extensions ask for. */
+function handleOn<
+  M extends RedisModules,
+  F extends RedisFunctions,
+  S extends RedisScripts,
+  RESP extends RespVersions,
+  TM extends TypeMapping,
+>(view: View): RedisClient<M, F, S, RESP, TM> {
+  const { extended } = view
+  const made =
+    extended === undefined ? new Redis<RESP, TM, M, F, S>(view) : extended.construct(Redis<RESP, TM, M, F, S>, [view])
+  return made as RedisClient<M, F, S, RESP, TM>
 }
 
 function open(first: unknown, second: unknown): View {

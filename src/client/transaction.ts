@@ -3,8 +3,12 @@
 
 import { ArgumentError, ReplyError, RespoolError, WatchError } from '../base/errors.js'
 import type {
+  CommandDefinition,
   CommandReply,
   Commands,
+  RedisFunctions,
+  RedisModules,
+  RedisScripts,
   ReplyWithTypeMapping,
   RespVersions,
   Tail,
@@ -23,6 +27,7 @@ import {
   type PreparedCommand,
   prepareRaw,
 } from './command-set.js'
+import type { Extended, NoExtensions } from './extensions.js'
 import { refusal, rejectUnanswerable } from './refusals.js'
 
 /** Some commands of a transaction or pipeline failed; the others were applied. Each reply is known, so there is no outcome. */
@@ -57,11 +62,41 @@ export interface TransactionTarget {
   send(first: Request): void
 }
 
-type Queue<in out REPLIES extends unknown[], in out RESP extends RespVersions, in out TM extends TypeMapping> = {
-  [NAME in keyof Commands]: (
-    ...args: Tail<Parameters<Commands[NAME]['parseCommand']>>
-  ) => Transaction<[...REPLIES, ReplyWithTypeMapping<CommandReply<Commands[NAME], RESP>, TM>], RESP, TM>
-}
+/** A method that adds a command, and its reply to the list of replies. */
+type Adder<
+  COMMAND extends CommandDefinition,
+  REPLIES extends unknown[],
+  M extends RedisModules,
+  F extends RedisFunctions,
+  S extends RedisScripts,
+  RESP extends RespVersions,
+  TM extends TypeMapping,
+> = (
+  ...args: Tail<Parameters<COMMAND['parseCommand']>>
+) => RedisTransaction<[...REPLIES, ReplyWithTypeMapping<CommandReply<COMMAND, RESP>, TM>], M, F, S, RESP, TM>
+
+type Queue<
+  REPLIES extends unknown[],
+  M extends RedisModules,
+  F extends RedisFunctions,
+  S extends RedisScripts,
+  RESP extends RespVersions,
+  TM extends TypeMapping,
+> = { [NAME in keyof Commands]: Adder<Commands[NAME], REPLIES, M, F, S, RESP, TM> }
+
+/** A transaction with the methods of modules, functions and scripts. */
+export type RedisTransaction<
+  REPLIES extends unknown[],
+  M extends RedisModules,
+  F extends RedisFunctions,
+  S extends RedisScripts,
+  RESP extends RespVersions,
+  TM extends TypeMapping,
+> = Transaction<REPLIES, RESP, TM, M, F, S> & {
+  [NAME in keyof M]: { [COMMAND in keyof M[NAME]]: Adder<M[NAME][COMMAND], REPLIES, M, F, S, RESP, TM> }
+} & {
+  [NAME in keyof F]: { [COMMAND in keyof F[NAME]]: Adder<F[NAME][COMMAND], REPLIES, M, F, S, RESP, TM> }
+} & { [NAME in keyof S]: Adder<S[NAME], REPLIES, M, F, S, RESP, TM> }
 
 // Declared invariant: to infer the variance, the compiler would compare the replies of all commands without end.
 // addCommands() below gives the class what this declares.
@@ -69,7 +104,10 @@ export interface Transaction<
   in out REPLIES extends unknown[] = [],
   in out RESP extends RespVersions = 3,
   in out TM extends TypeMapping = Record<never, never>,
-> extends Queue<REPLIES, RESP, TM> {}
+  in out M extends RedisModules = NoExtensions,
+  in out F extends RedisFunctions = NoExtensions,
+  in out S extends RedisScripts = NoExtensions,
+> extends Queue<REPLIES, M, F, S, RESP, TM> {}
 
 /** Commands collected for one go. Nothing is sent before one of the `exec` methods. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: addCommands() below gives it what the interface declares.
@@ -79,6 +117,12 @@ export class Transaction<
   in out RESP extends RespVersions = 3,
   // biome-ignore lint/correctness/noUnusedVariables: as above.
   in out TM extends TypeMapping = Record<never, never>,
+  // biome-ignore lint/correctness/noUnusedVariables: as above.
+  in out M extends RedisModules = NoExtensions,
+  // biome-ignore lint/correctness/noUnusedVariables: as above.
+  in out F extends RedisFunctions = NoExtensions,
+  // biome-ignore lint/correctness/noUnusedVariables: as above.
+  in out S extends RedisScripts = NoExtensions,
 > {
   readonly #target: TransactionTarget
   readonly #commands: PreparedCommand[] = []
@@ -89,8 +133,11 @@ export class Transaction<
 
   /** @internal */
   runCommand(command: BoundCommand, callArguments: readonly unknown[]): this {
-    return this.#add(command.prepare(callArguments, this.#target.settings.typeMapping))
+    return this.#add(command.prepare(callArguments, this.#target.settings))
   }
+
+  // Scripts go by their source, each time: no reply is seen before all is sent, so nothing could be mended if the server
+  // did not know a hash, and what stands in front may not have run, or may have emptied the server's cache of scripts.
 
   /** Adds a command by its raw arguments. */
   sendCommand(args: ReadonlyArray<string | Buffer>): this {
@@ -224,3 +271,18 @@ function checked(replies: unknown[]): unknown[] {
 }
 
 addCommands(Transaction.prototype)
+
+/** A transaction of the class that the extensions ask for. */
+export function transactionTo<
+  M extends RedisModules,
+  F extends RedisFunctions,
+  S extends RedisScripts,
+  RESP extends RespVersions,
+  TM extends TypeMapping,
+>(target: TransactionTarget, extended: Extended | undefined): RedisTransaction<[], M, F, S, RESP, TM> {
+  const made =
+    extended === undefined
+      ? new Transaction<[], RESP, TM, M, F, S>(target)
+      : extended.construct(Transaction<[], RESP, TM, M, F, S>, [target])
+  return made as RedisTransaction<[], M, F, S, RESP, TM>
+}
