@@ -24,8 +24,16 @@ export interface Extensions<M, F, S> {
   readonly scripts?: S
 }
 
-/** No modules, no functions, no scripts. */
-export type NoExtensions = Record<never, never>
+/** No modules, no functions, no scripts: the compiler's very `{}`, so that it has nothing to compare with another one. */
+export type NoExtensions = NonNullable<unknown>
+
+/**
+ * `PLAIN` where there are no extensions: whatever is assigned to an intersection is compared method by method. Where there
+ * are some it is in there too, so that whoever takes a plain one takes this one, at no cost to the compiler.
+ */
+export type WithExtensions<HANDLE, PLAIN, METHODS, M, F, S> = [keyof M | keyof F | keyof S] extends [never]
+  ? PLAIN
+  : HANDLE & PLAIN & METHODS
 
 /** The methods of extensions. */
 export type ExtensionMethods<
@@ -41,7 +49,9 @@ export type ExtensionMethods<
 } & { [NAME in keyof S]: CommandSignature<S[NAME], RESP, TM> }
 
 type Namespace = ReadonlyMap<string, BoundCommand>
-type Maker<ARGS extends readonly unknown[], T> = new (...args: ARGS) => T
+
+/** As little as may be: what its instances have beside, the compiler would compare method by method. */
+type HandleClass = abstract new (...args: never) => object
 
 /** Extensions that were read, and the classes that have them. */
 export class Extended {
@@ -78,12 +88,12 @@ export class Extended {
     return this.#members.size === 0
   }
 
-  /** An instance of `base` that has the methods too. */
-  construct<ARGS extends readonly unknown[], T extends CommandTarget>(base: Maker<ARGS, T>, args: ARGS): T {
+  /** What `base` makes of `args`, with the methods too. */
+  construct(base: HandleClass, args: readonly unknown[]): unknown {
     return Reflect.construct(base, args, this.#classOf(base))
   }
 
-  #classOf<T extends CommandTarget>(base: Maker<never, T>): () => void {
+  #classOf(base: HandleClass): () => void {
     const known = this.#classes.get(base)
     if (known !== undefined) return known
     const extended = (): void => {}

@@ -20,7 +20,7 @@ import {
   prepareRaw,
   promiseOf,
 } from './command-set.js'
-import type { Extended, ExtensionMethods, NoExtensions } from './extensions.js'
+import type { Extended, ExtensionMethods, NoExtensions, WithExtensions } from './extensions.js'
 import { addIterators, type ScanIterators } from './iterators.js'
 import { rejectUnanswerable } from './refusals.js'
 import { type RedisTransaction, transactionTo } from './transaction.js'
@@ -31,14 +31,14 @@ export type RedisLease<
   F extends RedisFunctions = NoExtensions,
   S extends RedisScripts = NoExtensions,
   RESP extends RespVersions = 3,
-  TM extends TypeMapping = Record<never, never>,
-> = Lease<RESP, TM, M, F, S> & ExtensionMethods<M, F, S, RESP, TM>
+  TM extends TypeMapping = NoExtensions,
+> = WithExtensions<Lease<RESP, TM, M, F, S>, Lease<RESP, TM>, ExtensionMethods<M, F, S, RESP, TM>, M, F, S>
 
 // Declared invariant, as the transactions it makes are.
 // addCommands() and addIterators() below give the class what this declares.
 export interface Lease<
   in out RESP extends RespVersions = 3,
-  in out TM extends TypeMapping = Record<never, never>,
+  in out TM extends TypeMapping = NoExtensions,
   // biome-ignore lint/correctness/noUnusedVariables: a merged declaration repeats all parameters.
   in out M extends RedisModules = NoExtensions,
   // biome-ignore lint/correctness/noUnusedVariables: as above.
@@ -52,7 +52,7 @@ export interface Lease<
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above.
 export class Lease<
   in out RESP extends RespVersions = 3,
-  in out TM extends TypeMapping = Record<never, never>,
+  in out TM extends TypeMapping = NoExtensions,
   in out M extends RedisModules = NoExtensions,
   in out F extends RedisFunctions = NoExtensions,
   in out S extends RedisScripts = NoExtensions,

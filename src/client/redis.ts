@@ -33,7 +33,13 @@ import {
   poolFrom,
   poolOf,
 } from './connection-pool.js'
-import { Extended, type ExtensionMethods, type Extensions, type NoExtensions } from './extensions.js'
+import {
+  Extended,
+  type ExtensionMethods,
+  type Extensions,
+  type NoExtensions,
+  type WithExtensions,
+} from './extensions.js'
 import { addIterators, type ScanIterators } from './iterators.js'
 import { Lease, type RedisLease } from './lease.js'
 import { type RedisOptions as OptionsWithPool, optionsFromEnvironment, readClientOptions } from './options.js'
@@ -42,7 +48,7 @@ import { abridge } from './scripts.js'
 import { type RedisTransaction, Transaction, transactionTo } from './transaction.js'
 
 /** What replies become without a type mapping. */
-export type NoMapping = Record<never, never>
+export type NoMapping = NonNullable<unknown>
 
 export interface RedisOptions<RESP extends RespVersions = 3, TM extends TypeMapping = NoMapping>
   extends Omit<OptionsWithPool<ConnectionPool>, 'protocol' | 'typeMapping'> {
@@ -74,7 +80,7 @@ export type RedisClient<
   S extends RedisScripts = NoExtensions,
   RESP extends RespVersions = 3,
   TM extends TypeMapping = NoMapping,
-> = Redis<RESP, TM, M, F, S> & ExtensionMethods<M, F, S, RESP, TM>
+> = WithExtensions<Redis<RESP, TM, M, F, S>, Redis<RESP, TM>, ExtensionMethods<M, F, S, RESP, TM>, M, F, S>
 
 // addCommands() and addIterators() below give the class what this declares.
 export interface Redis<
@@ -214,7 +220,9 @@ export class Redis<
   /** The same pool, with replies of other types: `withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })`. */
   withTypeMapping<MAPPING extends TypeMapping>(typeMapping: MAPPING): RedisClient<M, F, S, RESP, MAPPING> {
     const read = readCommandOptions({ typeMapping })
-    return handleOn(new View(this.pool, { ...this.#settings, typeMapping: read.typeMapping }, this.#extended))
+    return handleOn<M, F, S, RESP, MAPPING>(
+      new View(this.pool, { ...this.#settings, typeMapping: read.typeMapping }, this.#extended),
+    )
   }
 
   /** The same pool; calls on this handle reject when the signal is aborted. */
@@ -231,7 +239,7 @@ export class Redis<
       timeout: timeout ?? this.#settings.timeout,
       retry: retry ?? this.#settings.retry,
     }
-    return handleOn(new View(this.pool, settings, this.#extended))
+    return handleOn<M, F, S, RESP, TM>(new View(this.pool, settings, this.#extended))
   }
 
   /** @internal */
@@ -247,10 +255,10 @@ export class Redis<
     const { label, timeout, signal } = readLeaseOptions(options)
     const lease = await this.#pool.acquire({ label, timeout, signal: signal ?? this.#settings.signal })
     const extended = this.#extended
-    const made =
+    const made: unknown =
       extended === undefined
-        ? new Lease<RESP, TM, M, F, S>(lease, this.#settings)
-        : extended.construct(Lease<RESP, TM, M, F, S>, [lease, this.#settings, extended])
+        ? new Lease(lease, this.#settings)
+        : extended.construct(Lease, [lease, this.#settings, extended])
     return made as RedisLease<M, F, S, RESP, TM>
   }
 
@@ -291,7 +299,7 @@ export function openRedis<
 >(options: RedisOptions<RESP, TM>, extensions: Extensions<M, F, S>): RedisClient<M, F, S, RESP, TM> {
   const extended = new Extended(extensions, [Redis.prototype, Lease.prototype, Transaction.prototype])
   const { pool, settings } = open(options, undefined)
-  return handleOn(new View(pool, settings, extended.isEmpty ? undefined : extended))
+  return handleOn<M, F, S, RESP, TM>(new View(pool, settings, extended.isEmpty ? undefined : extended))
 }
 
 /** A handle of the class that its extensions ask for. */
@@ -303,8 +311,7 @@ function handleOn<
   TM extends TypeMapping,
 >(view: View): RedisClient<M, F, S, RESP, TM> {
   const { extended } = view
-  const made =
-    extended === undefined ? new Redis<RESP, TM, M, F, S>(view) : extended.construct(Redis<RESP, TM, M, F, S>, [view])
+  const made: unknown = extended === undefined ? new Redis(view) : extended.construct(Redis, [view])
   return made as RedisClient<M, F, S, RESP, TM>
 }
 

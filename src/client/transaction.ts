@@ -27,7 +27,7 @@ import {
   type PreparedCommand,
   prepareRaw,
 } from './command-set.js'
-import type { Extended, NoExtensions } from './extensions.js'
+import type { Extended, NoExtensions, WithExtensions } from './extensions.js'
 import { refusal, rejectUnanswerable } from './refusals.js'
 
 /** Some commands of a transaction or pipeline failed; the others were applied. Each reply is known, so there is no outcome. */
@@ -92,7 +92,23 @@ export type RedisTransaction<
   S extends RedisScripts,
   RESP extends RespVersions,
   TM extends TypeMapping,
-> = Transaction<REPLIES, RESP, TM, M, F, S> & {
+> = WithExtensions<
+  Transaction<REPLIES, RESP, TM, M, F, S>,
+  Transaction<REPLIES, RESP, TM>,
+  Adders<REPLIES, M, F, S, RESP, TM>,
+  M,
+  F,
+  S
+>
+
+type Adders<
+  REPLIES extends unknown[],
+  M extends RedisModules,
+  F extends RedisFunctions,
+  S extends RedisScripts,
+  RESP extends RespVersions,
+  TM extends TypeMapping,
+> = {
   [NAME in keyof M]: { [COMMAND in keyof M[NAME]]: Adder<M[NAME][COMMAND], REPLIES, M, F, S, RESP, TM> }
 } & {
   [NAME in keyof F]: { [COMMAND in keyof F[NAME]]: Adder<F[NAME][COMMAND], REPLIES, M, F, S, RESP, TM> }
@@ -103,7 +119,7 @@ export type RedisTransaction<
 export interface Transaction<
   in out REPLIES extends unknown[] = [],
   in out RESP extends RespVersions = 3,
-  in out TM extends TypeMapping = Record<never, never>,
+  in out TM extends TypeMapping = NoExtensions,
   in out M extends RedisModules = NoExtensions,
   in out F extends RedisFunctions = NoExtensions,
   in out S extends RedisScripts = NoExtensions,
@@ -116,7 +132,7 @@ export class Transaction<
   // biome-ignore lint/correctness/noUnusedVariables: a merged declaration repeats all parameters.
   in out RESP extends RespVersions = 3,
   // biome-ignore lint/correctness/noUnusedVariables: as above.
-  in out TM extends TypeMapping = Record<never, never>,
+  in out TM extends TypeMapping = NoExtensions,
   // biome-ignore lint/correctness/noUnusedVariables: as above.
   in out M extends RedisModules = NoExtensions,
   // biome-ignore lint/correctness/noUnusedVariables: as above.
@@ -280,9 +296,6 @@ export function transactionTo<
   RESP extends RespVersions,
   TM extends TypeMapping,
 >(target: TransactionTarget, extended: Extended | undefined): RedisTransaction<[], M, F, S, RESP, TM> {
-  const made =
-    extended === undefined
-      ? new Transaction<[], RESP, TM, M, F, S>(target)
-      : extended.construct(Transaction<[], RESP, TM, M, F, S>, [target])
+  const made: unknown = extended === undefined ? new Transaction(target) : extended.construct(Transaction, [target])
   return made as RedisTransaction<[], M, F, S, RESP, TM>
 }

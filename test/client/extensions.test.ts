@@ -95,18 +95,19 @@ describe('a handle with extensions', () => {
     const redis = openRedis({ url: server.url }, { functions: FUNCTIONS, scripts: { one: SCRIPT } })
     try {
       const controller = new AbortController()
-      const views = [
-        redis.withAbortSignal(controller.signal),
-        redis.withCommandOptions({ timeout: 500 }).withAbortSignal(controller.signal),
-        redis.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer }).withAbortSignal(controller.signal),
+      const aborting = redis.withAbortSignal(controller.signal)
+      const nested = redis.withCommandOptions({ timeout: 500 }).withAbortSignal(controller.signal)
+      const mapped = aborting.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })
+      const read = (): Promise<unknown>[] => [
+        aborting.counters.read('n'),
+        nested.counters.read('n'),
+        mapped.counters.read('n'),
       ]
-      const [plain, , mapped] = await Promise.all(views.map((view) => view.counters.read('n')))
-      assert.equal(plain, '5')
-      assert.deepEqual(mapped, Buffer.from('5'))
+      assert.deepEqual(await Promise.all(read()), ['5', '5', Buffer.from('5')])
       controller.abort(new Error('enough'))
-      for (const view of views) await assert.rejects(Promise.resolve(view.counters.read('n')), /enough/)
+      for (const call of read()) await assert.rejects(call, /enough/)
       assert.equal(await redis.counters.read('n'), '5')
-      assert.equal(typeof views[1]?.multi().one, 'function')
+      assert.equal(typeof nested.multi().one, 'function')
     } finally {
       redis.destroy()
     }

@@ -7,6 +7,7 @@ import {
   type CommandParser,
   CommandTimeoutError,
   defineScript,
+  type NoExtensions,
   openRedis,
   type RedisArgument,
   type RedisClient,
@@ -47,7 +48,7 @@ const SCRIPTS = {
 const NOSCRIPT = new Error('NOSCRIPT No matching script. Please use EVAL.')
 const { SCRIPT: PUSH, SHA1: PUSH_HASH } = SCRIPTS.push
 
-type Scripted = RedisClient<Record<never, never>, Record<never, never>, typeof SCRIPTS>
+type Scripted = RedisClient<NoExtensions, NoExtensions, typeof SCRIPTS>
 
 describe('defineScript', () => {
   it('adds the hash that the server knows the script by', () => {
