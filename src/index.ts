@@ -27,7 +27,9 @@ export {
   type HandleEvents,
 } from './client/connection-pool.js'
 export { createClient, createClientPool } from './client/create-client.js'
-export { Lease } from './client/lease.js'
+export type { Extensions, NoExtensions } from './client/extensions.js'
+export type { ScanIteratorOptions } from './client/iterators.js'
+export { Lease, type RedisLease } from './client/lease.js'
 export type {
   AsyncCredentialsProvider,
   CreateClientOptions,
@@ -37,11 +39,27 @@ export type {
 } from './client/node-redis-options.js'
 export { type ConnectionPoolOptions, optionsFromEnvironment } from './client/options.js'
 export type { MonitorCallback } from './client/pubsub.js'
-export { type NoMapping, Redis, type RedisOptions } from './client/redis.js'
+export {
+  type NoMapping,
+  openRedis,
+  Redis,
+  type RedisClient,
+  type RedisClient as RedisClientType,
+  type RedisOptions,
+} from './client/redis.js'
+export { defineScript } from './client/scripts.js'
 export type { RefusedSubscription, SubscriptionGap } from './client/subscription-gap.js'
 export type { MessageListener } from './client/subscriptions.js'
-export { MultiErrorReply, Transaction } from './client/transaction.js'
-export type { RedisArgument, RespVersions, TypeMapping } from './command/definitions.js'
+export { MultiErrorReply, type RedisTransaction, Transaction } from './client/transaction.js'
+export type {
+  CommandParser,
+  RedisArgument,
+  RedisFunctions,
+  RedisModules,
+  RedisScripts,
+  RespVersions,
+  TypeMapping,
+} from './command/definitions.js'
 export type { CredentialsProvider, StreamingCredentials } from './connection/credentials.js'
 export type { ClientSideCacheOptions } from './pool/cache-options.js'
 export type { CacheStats } from './pool/client-side-cache.js'

@@ -3,7 +3,7 @@
 
 import { ArgumentError } from '../base/errors.js'
 import { checkArguments, parseArguments } from '../command/arguments.js'
-import type { CatalogEntry } from '../command/catalog.js'
+import { CATALOG, type CatalogEntry } from '../command/catalog.js'
 import type { CommandDefinition, RedisArgument, TypeMapping } from '../command/definitions.js'
 import { hasNamesFromData, keepingNames } from '../command/field-names.js'
 import { hashOf, NO_KEY } from '../command/key-hash.js'
@@ -34,22 +34,40 @@ export interface PreparedCommand {
   readonly transform: ReplyTransform | undefined
   /** Knows the keys of a read whose reply may be kept. */
   readonly keyed: Request['keyed']
+  /** Whose source is among the arguments. */
+  readonly script: Script | undefined
+}
+
+/** A script that a server may have by now: then its hash is enough. */
+export interface Script {
+  readonly hash: string
+  readonly byHash: 'EVALSHA' | 'EVALSHA_RO'
+}
+
+/** A definition, and what errors call it: for those of the catalog, its name on the wire. */
+export interface CommandSource extends Pick<CatalogEntry, 'wire' | 'load'> {
+  /** Whether its transform may set properties by names that anybody chose. Default: whether the name is known for it. */
+  readonly namesFromData?: boolean
+  /** Whether its replies may be kept. Default: they are not, because nobody knows which writes change them. */
+  readonly cacheable?: boolean
 }
 
 /** One definition with what never changes about it. */
 export class BoundCommand {
   readonly name: string
-  readonly #entry: CatalogEntry
+  readonly #entry: CommandSource
+  readonly #script: Script | undefined
   readonly #route: Route | 'by-arguments'
   #definition: CommandDefinition | undefined
   readonly #namesFromData: boolean
   #transforms = true
 
-  constructor(entry: CatalogEntry) {
+  constructor(entry: CommandSource, route = staticRouteOf(entry.wire), script?: Script) {
     this.name = entry.wire
     this.#entry = entry
-    this.#route = staticRouteOf(entry.wire)
-    this.#namesFromData = hasNamesFromData(entry.wire)
+    this.#script = script
+    this.#route = route
+    this.#namesFromData = entry.namesFromData ?? hasNamesFromData(entry.wire)
   }
 
   /** Throws an `ArgumentError` for what cannot be sent. */
@@ -72,6 +90,7 @@ export class BoundCommand {
             return keepingNames(reply, (named) => transform(named, parsed.preserve, typeMapping))
           }
         : undefined,
+      script: this.#script,
     }
   }
 
@@ -91,7 +110,7 @@ export function prepareRaw(args: unknown): PreparedCommand {
   const key = orderingKeyOf(args)
   // A copy, since the caller's array may change before it is sent.
   const hash = key === undefined ? NO_KEY : hashOf(key)
-  return { args: [...args], hash, route: routeOf(args), transform: undefined, keyed: undefined }
+  return { args: [...args], hash, route: routeOf(args), transform: undefined, keyed: undefined, script: undefined }
 }
 
 function isArguments(args: unknown): args is readonly RedisArgument[] {
@@ -133,6 +152,13 @@ function bind(entry: CatalogEntry): BoundCommand {
   const command = new BoundCommand(entry)
   bound.set(entry, command)
   return command
+}
+
+/** A command by its method in upper case. */
+export function commandCalled(method: string): BoundCommand {
+  const entry = CATALOG.find(({ methods }) => methods[0] === method)
+  if (entry === undefined) throw new TypeError(`no command is called ${method}`)
+  return bind(entry)
 }
 
 /** Puts all commands on a class of handles. */

@@ -2,8 +2,8 @@
 // no option by name.
 
 import { OptionError } from '../base/errors.js'
-import type { RespVersions, TypeMapping } from '../command/definitions.js'
-import type { Extensions } from './extensions.js'
+import type { RedisFunctions, RedisModules, RedisScripts, RespVersions, TypeMapping } from '../command/definitions.js'
+import type { Extensions, NoExtensions } from './extensions.js'
 import {
   type CreateClientOptions,
   type PoolSizeOptions,
@@ -19,9 +19,9 @@ import { type NoMapping, openRedis, type RedisClient } from './redis.js'
  * @throws OptionError for an option that has no counterpart, is unknown, of the wrong kind or out of range
  */
 export function createClient<
-  M = NoMapping,
-  F = NoMapping,
-  S = NoMapping,
+  M extends RedisModules = NoExtensions,
+  F extends RedisFunctions = NoExtensions,
+  S extends RedisScripts = NoExtensions,
   RESP extends RespVersions = 3,
   TM extends TypeMapping = NoMapping,
 >(options: CreateClientOptions<RESP, TM> & Extensions<M, F, S> = {}): RedisClient<M, F, S, RESP, TM> {
@@ -30,9 +30,9 @@ export function createClient<
 
 /** As `createClient`, with the bounds of the pool as node-redis's `createClientPool` takes them. */
 export function createClientPool<
-  M = NoMapping,
-  F = NoMapping,
-  S = NoMapping,
+  M extends RedisModules = NoExtensions,
+  F extends RedisFunctions = NoExtensions,
+  S extends RedisScripts = NoExtensions,
   RESP extends RespVersions = 3,
   TM extends TypeMapping = NoMapping,
 >(

@@ -1,7 +1,15 @@
 // Owns what the holder of one connection sees: all commands, and those that concern a single connection.
 
 import { withPrefix } from '../command/arguments.js'
-import type { RedisArgument, RedisVariadicArgument, RespVersions, TypeMapping } from '../command/definitions.js'
+import type {
+  RedisArgument,
+  RedisFunctions,
+  RedisModules,
+  RedisScripts,
+  RedisVariadicArgument,
+  RespVersions,
+  TypeMapping,
+} from '../command/definitions.js'
 import type { Request } from '../connection/request.js'
 import type { PoolLease } from '../pool/lease.js'
 import {
@@ -13,24 +21,52 @@ import {
   prepareRaw,
   promiseOf,
 } from './command-set.js'
+import type { Extended, ExtensionMethods, NoExtensions, WithExtensions } from './extensions.js'
+import { addIterators, type ScanIterators } from './iterators.js'
 import { rejectUnanswerable } from './refusals.js'
-import { Transaction } from './transaction.js'
+import { type RedisTransaction, transactionTo } from './transaction.js'
+
+/** A lease with the methods of modules, functions and scripts. */
+export type RedisLease<
+  M extends RedisModules = NoExtensions,
+  F extends RedisFunctions = NoExtensions,
+  S extends RedisScripts = NoExtensions,
+  RESP extends RespVersions = 3,
+  TM extends TypeMapping = NoExtensions,
+> = WithExtensions<Lease<RESP, TM, M, F, S>, Lease<RESP, TM>, ExtensionMethods<M, F, S, RESP, TM>, M, F, S>
 
 // Declared invariant, as the transactions it makes are.
-// addCommands() below gives the class what this declares.
-export interface Lease<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = Record<never, never>>
-  extends CommandMethods<RESP, TM> {}
+// addCommands() and addIterators() below give the class what this declares.
+export interface Lease<
+  in out RESP extends RespVersions = 3,
+  in out TM extends TypeMapping = NoExtensions,
+  // biome-ignore lint/correctness/noUnusedVariables: a merged declaration repeats all parameters.
+  in out M extends RedisModules = NoExtensions,
+  // biome-ignore lint/correctness/noUnusedVariables: as above.
+  in out F extends RedisFunctions = NoExtensions,
+  // biome-ignore lint/correctness/noUnusedVariables: as above.
+  in out S extends RedisScripts = NoExtensions,
+> extends CommandMethods<RESP, TM>,
+    ScanIterators<RESP, TM> {}
 
 /** Exclusive use of one connection, until released. What it does to the connection's session ends with it. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above.
-export class Lease<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = Record<never, never>> {
+export class Lease<
+  in out RESP extends RespVersions = 3,
+  in out TM extends TypeMapping = NoExtensions,
+  in out M extends RedisModules = NoExtensions,
+  in out F extends RedisFunctions = NoExtensions,
+  in out S extends RedisScripts = NoExtensions,
+> {
   readonly #lease: PoolLease
   readonly #settings: CommandSettings
+  readonly #extended: Extended | undefined
   readonly #send = (request: Request): void => this.#lease.send(request)
 
-  constructor(lease: PoolLease, settings: CommandSettings) {
+  constructor(lease: PoolLease, settings: CommandSettings, extended?: Extended) {
     this.#lease = lease
     this.#settings = settings
+    this.#extended = extended
   }
 
   /** The server's id of the connection, as in CLIENT LIST; 0 once released. */
@@ -58,8 +94,9 @@ export class Lease<in out RESP extends RespVersions = 3, in out TM extends TypeM
     return this.sendCommand<'OK'>(['SELECT', String(database)])
   }
 
-  multi(): Transaction<[], RESP, TM> {
-    return new Transaction<[], RESP, TM>({ settings: this.#settings, protocol: this.#lease.protocol, send: this.#send })
+  multi(): RedisTransaction<[], M, F, S, RESP, TM> {
+    const target = { settings: this.#settings, protocol: this.#lease.protocol, send: this.#send }
+    return transactionTo<M, F, S, RESP, TM>(target, this.#extended)
   }
 
   /** Sends raw arguments and gives the raw reply. */
@@ -89,8 +126,10 @@ export class Lease<in out RESP extends RespVersions = 3, in out TM extends TypeM
     } catch (error) {
       return Promise.reject(error)
     }
+    // A script goes by its source: what its holder sends behind it must not wait for whether the server knows a hash.
     return promiseOf(command, this.#settings, this.#send)
   }
 }
 
 addCommands(Lease.prototype)
+addIterators(Lease.prototype)

@@ -1,6 +1,13 @@
 // Owns `Redis`, the handle a program holds: all commands, leases and transactions over a pool, its own or a shared one.
 
-import type { RedisArgument, RespVersions, TypeMapping } from '../command/definitions.js'
+import type {
+  RedisArgument,
+  RedisFunctions,
+  RedisModules,
+  RedisScripts,
+  RespVersions,
+  TypeMapping,
+} from '../command/definitions.js'
 import type { Request } from '../connection/request.js'
 import type { Pool } from '../pool/pool.js'
 import {
@@ -21,8 +28,15 @@ import {
 } from './command-set.js'
 import { connectOnce, connectPatiently } from './connecting.js'
 import { type ConnectionPool, insideOf, poolOf } from './connection-pool.js'
-import { type Extensions, rejectExtensions } from './extensions.js'
-import { Lease } from './lease.js'
+import {
+  Extended,
+  type ExtensionMethods,
+  type Extensions,
+  type NoExtensions,
+  type WithExtensions,
+} from './extensions.js'
+import { addIterators, type ScanIterators } from './iterators.js'
+import { Lease, type RedisLease } from './lease.js'
 import {
   type CreateClientOptions,
   type PoolSizeOptions,
@@ -32,11 +46,12 @@ import {
 import { flatOptions, type RedisOptions as OptionsWithPool, optionsFromEnvironment, overridden } from './options.js'
 import { type Listening, PubSub, type PubSubAliases } from './pubsub.js'
 import { refusal } from './refusals.js'
-import { Transaction } from './transaction.js'
+import { abridge } from './scripts.js'
+import { type RedisTransaction, Transaction, transactionTo } from './transaction.js'
 import { type Dialect, openView, View } from './view.js'
 
 /** What replies become without a type mapping. */
-export type NoMapping = Record<never, never>
+export type NoMapping = NonNullable<unknown>
 
 export interface RedisOptions<RESP extends RespVersions = 3, TM extends TypeMapping = NoMapping>
   extends Omit<OptionsWithPool<ConnectionPool>, 'protocol' | 'typeMapping'> {
@@ -46,17 +61,41 @@ export interface RedisOptions<RESP extends RespVersions = 3, TM extends TypeMapp
   readonly typeMapping?: TM | undefined
 }
 
-// addCommands() below gives the class what this declares.
-export interface Redis<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = NoMapping>
-  extends CommandMethods<RESP, TM>,
-    PubSubAliases<TM> {}
+/** A handle with the methods of modules, functions and scripts. */
+export type RedisClient<
+  M extends RedisModules = NoExtensions,
+  F extends RedisFunctions = NoExtensions,
+  S extends RedisScripts = NoExtensions,
+  RESP extends RespVersions = 3,
+  TM extends TypeMapping = NoMapping,
+> = WithExtensions<Redis<RESP, TM, M, F, S>, Redis<RESP, TM>, ExtensionMethods<M, F, S, RESP, TM>, M, F, S>
+
+// addCommands() and addIterators() below give the class what this declares.
+export interface Redis<
+  in out RESP extends RespVersions = 3,
+  in out TM extends TypeMapping = NoMapping,
+  // biome-ignore lint/correctness/noUnusedVariables: a merged declaration repeats all parameters.
+  in out M extends RedisModules = NoExtensions,
+  // biome-ignore lint/correctness/noUnusedVariables: as above.
+  in out F extends RedisFunctions = NoExtensions,
+  // biome-ignore lint/correctness/noUnusedVariables: as above.
+  in out S extends RedisScripts = NoExtensions,
+> extends CommandMethods<RESP, TM>,
+    PubSubAliases<TM>,
+    ScanIterators<RESP, TM> {}
 
 /**
  * A handle on a pool: make one per service and share it. Commands of all callers share a few connections; what blocks
  * gets one to itself; `lease` and `multi` do what needs a connection of its own.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above.
-export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeMapping = NoMapping> extends PubSub<TM> {
+export class Redis<
+  in out RESP extends RespVersions = 3,
+  in out TM extends TypeMapping = NoMapping,
+  in out M extends RedisModules = NoExtensions,
+  in out F extends RedisFunctions = NoExtensions,
+  in out S extends RedisScripts = NoExtensions,
+> extends PubSub<TM> {
   /** The connections behind this handle. */
   readonly pool: ConnectionPool
   readonly #pool: Pool
@@ -103,11 +142,15 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
    */
   duplicate<R extends RespVersions = RESP, T extends TypeMapping = TM>(
     overrides: CreateClientOptions<R, T> = {},
-  ): Redis<R, T> {
-    const { dialect } = this.#view
+  ): RedisClient<M, F, S, R, T> {
+    const { dialect, extended } = this.#view
     const { keyPrefix, typeMapping } = this.#settings
     const options = translateClientOptions(overrides, dialect === 'node-redis')
-    const view = openView(overridden({ ...insideOf(this.pool).given, keyPrefix, typeMapping }, options), dialect)
+    const view = openView(
+      overridden({ ...insideOf(this.pool).given, keyPrefix, typeMapping }, options),
+      dialect,
+      extended,
+    )
     const { signal, timeout, retry } = this.#settings
     const settings = {
       ...view.settings,
@@ -115,11 +158,11 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
       timeout: options.commandTimeout === undefined ? timeout : view.settings.timeout,
       retry: options.retry === undefined ? retry : view.settings.retry,
     }
-    return new Redis<R, T>(view.with(settings))
+    return handleOn<M, F, S, R, T>(view.with(settings))
   }
 
   /** As `duplicate()`, with node-redis's options of a pool: `minimum`, `maximum`, `acquireTimeout`, `cleanupDelay`. */
-  createPool(options: PoolSizeOptions = {}): Redis<RESP, TM> {
+  createPool(options: PoolSizeOptions = {}): RedisClient<M, F, S, RESP, TM> {
     return this.duplicate<RESP, TM>(translatePoolOptions(options))
   }
 
@@ -147,8 +190,9 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
   }
 
   /** Commands for one go: `multi().incr('a').incr('b').exec()`. */
-  multi(): Transaction<[], RESP, TM> {
-    return new Transaction<[], RESP, TM>({ settings: this.#settings, protocol: undefined, send: this.#execute })
+  multi(): RedisTransaction<[], M, F, S, RESP, TM> {
+    const target = { settings: this.#settings, protocol: undefined, send: this.#execute }
+    return transactionTo<M, F, S, RESP, TM>(target, this.#view.extended)
   }
 
   /**
@@ -156,12 +200,12 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
    * lease itself: `await using lease = await redis.lease()`.
    * @throws ConnectionPoolTimeoutError when none came free in time
    */
-  lease<T>(use: (connection: Lease<RESP, TM>) => T | PromiseLike<T>, options?: LeaseOptions): Promise<T>
-  lease(options?: LeaseOptions): Promise<Lease<RESP, TM>>
+  lease<T>(use: (connection: RedisLease<M, F, S, RESP, TM>) => T | PromiseLike<T>, options?: LeaseOptions): Promise<T>
+  lease(options?: LeaseOptions): Promise<RedisLease<M, F, S, RESP, TM>>
   async lease<T>(
-    first?: LeaseOptions | ((connection: Lease<RESP, TM>) => T | PromiseLike<T>),
+    first?: LeaseOptions | ((connection: RedisLease<M, F, S, RESP, TM>) => T | PromiseLike<T>),
     second?: LeaseOptions,
-  ): Promise<T | Lease<RESP, TM>> {
+  ): Promise<T | RedisLease<M, F, S, RESP, TM>> {
     if (typeof first !== 'function') return this.#lease(first)
     const lease = await this.#lease(second)
     try {
@@ -172,28 +216,28 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
   }
 
   /** As `lease(use)`, under the name that node-redis's pool gives it. */
-  execute<T>(use: (connection: Lease<RESP, TM>) => T | PromiseLike<T>): Promise<T> {
+  execute<T>(use: (connection: RedisLease<M, F, S, RESP, TM>) => T | PromiseLike<T>): Promise<T> {
     return this.lease(use)
   }
 
   /** As `lease(use)`. */
-  executeIsolated<T>(use: (connection: Lease<RESP, TM>) => T | PromiseLike<T>): Promise<T> {
+  executeIsolated<T>(use: (connection: RedisLease<M, F, S, RESP, TM>) => T | PromiseLike<T>): Promise<T> {
     return this.lease(use)
   }
 
   /** The same pool, with replies of other types: `withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })`. */
-  withTypeMapping<MAPPING extends TypeMapping>(typeMapping: MAPPING): Redis<RESP, MAPPING> {
+  withTypeMapping<MAPPING extends TypeMapping>(typeMapping: MAPPING): RedisClient<M, F, S, RESP, MAPPING> {
     const read = readCommandOptions({ typeMapping })
-    return new Redis<RESP, MAPPING>(this.#view.with({ ...this.#settings, typeMapping: read.typeMapping }))
+    return handleOn<M, F, S, RESP, MAPPING>(this.#view.with({ ...this.#settings, typeMapping: read.typeMapping }))
   }
 
   /** The same pool; calls on this handle reject when the signal is aborted. */
-  withAbortSignal(abortSignal: AbortSignal): Redis<RESP, TM> {
+  withAbortSignal(abortSignal: AbortSignal): RedisClient<M, F, S, RESP, TM> {
     return this.withCommandOptions({ abortSignal })
   }
 
   /** The same pool with other settings for its commands. */
-  withCommandOptions(options: CommandOptions): Redis<RESP, TM> {
+  withCommandOptions(options: CommandOptions): RedisClient<M, F, S, RESP, TM> {
     const { typeMapping, abortSignal, timeout, retry } = readCommandOptions(options)
     const settings: CommandSettings = {
       ...this.#settings,
@@ -202,7 +246,7 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
       timeout: timeout ?? this.#settings.timeout,
       retry: retry ?? this.#settings.retry,
     }
-    return new Redis<RESP, TM>(this.#view.with(settings))
+    return handleOn<M, F, S, RESP, TM>(this.#view.with(settings))
   }
 
   /** @internal */
@@ -224,20 +268,33 @@ export class Redis<in out RESP extends RespVersions = 3, in out TM extends TypeM
     return this.#settings
   }
 
-  async #lease(options: LeaseOptions | undefined): Promise<Lease<RESP, TM>> {
+  async #lease(options: LeaseOptions | undefined): Promise<RedisLease<M, F, S, RESP, TM>> {
     const { label, timeout, signal } = readLeaseOptions(options)
     const lease = await this.#pool.acquire({ label, timeout, signal: signal ?? this.#settings.signal })
-    return new Lease<RESP, TM>(lease, this.#settings)
+    const extended = this.#view.extended
+    const made: unknown =
+      extended === undefined
+        ? new Lease(lease, this.#settings)
+        : extended.construct(Lease, [lease, this.#settings, extended])
+    return made as RedisLease<M, F, S, RESP, TM>
   }
 
   /** Not async: the caller gets the request's own promise, without another one around it. */
   #send(command: PreparedCommand): Promise<unknown> {
     if (command.route === 'session') throw refusal(command.args)
+    const { script } = command
+    if (script !== undefined) {
+      return promiseOf(command, this.#settings, (request) => {
+        abridge(request, script, this.#pool)
+        this.#execute(request)
+      })
+    }
     return promiseOf(command, this.#settings, this.#execute)
   }
 }
 
 addCommands(Redis.prototype)
+addIterators(Redis.prototype)
 
 // Not in the types, and not in the table of commands: who calls them all the same is told what to do instead.
 for (const name of ['WATCH', 'UNWATCH', 'SELECT']) {
@@ -245,15 +302,31 @@ for (const name of ['WATCH', 'UNWATCH', 'SELECT']) {
   for (const method of [name, name.toLowerCase()]) Object.defineProperty(Redis.prototype, method, { value })
 }
 
-/** Opens a handle from options that `createClient` has translated. */
-export function openRedis<M, F, S, RESP extends RespVersions, TM extends TypeMapping>(
-  options: RedisOptions<RESP, TM>,
-  extensions: Extensions<M, F, S>,
-  dialect: Dialect = 'respool',
-): RedisClient<M, F, S, RESP, TM> {
-  rejectExtensions(extensions)
-  return new Redis<RESP, TM>(openView(flatOptions(options), dialect))
+/**
+ * A handle with modules, functions and scripts: `openRedis(options, { scripts: { add: defineScript(…) } })`. All that it
+ * makes has them too: handles of `with…()`, leases and transactions.
+ * @throws OptionError for what `new Redis()` refuses, and for an extension that has no definition or the name of a method
+ */
+export function openRedis<
+  M extends RedisModules = NoExtensions,
+  F extends RedisFunctions = NoExtensions,
+  S extends RedisScripts = NoExtensions,
+  RESP extends RespVersions = 3,
+  TM extends TypeMapping = NoMapping,
+>(options: RedisOptions<RESP, TM>, extensions: Extensions<M, F, S>, dialect?: Dialect): RedisClient<M, F, S, RESP, TM> {
+  const extended = new Extended(extensions, [Redis.prototype, Lease.prototype, Transaction.prototype])
+  return handleOn<M, F, S, RESP, TM>(openView(flatOptions(options), dialect, extended.isEmpty ? undefined : extended))
 }
 
-export type RedisClient<M, F, S, RESP extends RespVersions, TM extends TypeMapping> = Redis<RESP, TM> &
-  Record<never, M | F | S>
+/** A handle of the class that its extensions ask for. */
+function handleOn<
+  M extends RedisModules,
+  F extends RedisFunctions,
+  S extends RedisScripts,
+  RESP extends RespVersions,
+  TM extends TypeMapping,
+>(view: View): RedisClient<M, F, S, RESP, TM> {
+  const { extended } = view
+  const made: unknown = extended === undefined ? new Redis(view) : extended.construct(Redis, [view])
+  return made as RedisClient<M, F, S, RESP, TM>
+}

@@ -3,8 +3,12 @@
 
 import { ArgumentError, ReplyError, RespoolError, WatchError } from '../base/errors.js'
 import type {
+  CommandDefinition,
   CommandReply,
   Commands,
+  RedisFunctions,
+  RedisModules,
+  RedisScripts,
   ReplyWithTypeMapping,
   RespVersions,
   Tail,
@@ -23,6 +27,7 @@ import {
   type PreparedCommand,
   prepareRaw,
 } from './command-set.js'
+import type { Extended, NoExtensions, WithExtensions } from './extensions.js'
 import { refusal, rejectUnanswerable } from './refusals.js'
 
 /** Some commands of a transaction or pipeline failed; the others were applied. Each reply is known, so there is no outcome. */
@@ -57,19 +62,68 @@ export interface TransactionTarget {
   send(first: Request): void
 }
 
-type Queue<in out REPLIES extends unknown[], in out RESP extends RespVersions, in out TM extends TypeMapping> = {
-  [NAME in keyof Commands]: (
-    ...args: Tail<Parameters<Commands[NAME]['parseCommand']>>
-  ) => Transaction<[...REPLIES, ReplyWithTypeMapping<CommandReply<Commands[NAME], RESP>, TM>], RESP, TM>
-}
+/** A method that adds a command, and its reply to the list of replies. */
+type Adder<
+  COMMAND extends CommandDefinition,
+  REPLIES extends unknown[],
+  M extends RedisModules,
+  F extends RedisFunctions,
+  S extends RedisScripts,
+  RESP extends RespVersions,
+  TM extends TypeMapping,
+> = (
+  ...args: Tail<Parameters<COMMAND['parseCommand']>>
+) => RedisTransaction<[...REPLIES, ReplyWithTypeMapping<CommandReply<COMMAND, RESP>, TM>], M, F, S, RESP, TM>
+
+type Queue<
+  REPLIES extends unknown[],
+  M extends RedisModules,
+  F extends RedisFunctions,
+  S extends RedisScripts,
+  RESP extends RespVersions,
+  TM extends TypeMapping,
+> = { [NAME in keyof Commands]: Adder<Commands[NAME], REPLIES, M, F, S, RESP, TM> }
+
+/** A transaction with the methods of modules, functions and scripts. */
+export type RedisTransaction<
+  REPLIES extends unknown[],
+  M extends RedisModules,
+  F extends RedisFunctions,
+  S extends RedisScripts,
+  RESP extends RespVersions,
+  TM extends TypeMapping,
+> = WithExtensions<
+  Transaction<REPLIES, RESP, TM, M, F, S>,
+  Transaction<REPLIES, RESP, TM>,
+  Adders<REPLIES, M, F, S, RESP, TM>,
+  M,
+  F,
+  S
+>
+
+type Adders<
+  REPLIES extends unknown[],
+  M extends RedisModules,
+  F extends RedisFunctions,
+  S extends RedisScripts,
+  RESP extends RespVersions,
+  TM extends TypeMapping,
+> = {
+  [NAME in keyof M]: { [COMMAND in keyof M[NAME]]: Adder<M[NAME][COMMAND], REPLIES, M, F, S, RESP, TM> }
+} & {
+  [NAME in keyof F]: { [COMMAND in keyof F[NAME]]: Adder<F[NAME][COMMAND], REPLIES, M, F, S, RESP, TM> }
+} & { [NAME in keyof S]: Adder<S[NAME], REPLIES, M, F, S, RESP, TM> }
 
 // Declared invariant: to infer the variance, the compiler would compare the replies of all commands without end.
 // addCommands() below gives the class what this declares.
 export interface Transaction<
   in out REPLIES extends unknown[] = [],
   in out RESP extends RespVersions = 3,
-  in out TM extends TypeMapping = Record<never, never>,
-> extends Queue<REPLIES, RESP, TM> {}
+  in out TM extends TypeMapping = NoExtensions,
+  in out M extends RedisModules = NoExtensions,
+  in out F extends RedisFunctions = NoExtensions,
+  in out S extends RedisScripts = NoExtensions,
+> extends Queue<REPLIES, M, F, S, RESP, TM> {}
 
 /** Commands collected for one go. Nothing is sent before one of the `exec` methods. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: addCommands() below gives it what the interface declares.
@@ -78,7 +132,13 @@ export class Transaction<
   // biome-ignore lint/correctness/noUnusedVariables: a merged declaration repeats all parameters.
   in out RESP extends RespVersions = 3,
   // biome-ignore lint/correctness/noUnusedVariables: as above.
-  in out TM extends TypeMapping = Record<never, never>,
+  in out TM extends TypeMapping = NoExtensions,
+  // biome-ignore lint/correctness/noUnusedVariables: as above.
+  in out M extends RedisModules = NoExtensions,
+  // biome-ignore lint/correctness/noUnusedVariables: as above.
+  in out F extends RedisFunctions = NoExtensions,
+  // biome-ignore lint/correctness/noUnusedVariables: as above.
+  in out S extends RedisScripts = NoExtensions,
 > {
   readonly #target: TransactionTarget
   readonly #commands: PreparedCommand[] = []
@@ -91,6 +151,9 @@ export class Transaction<
   runCommand(command: BoundCommand, callArguments: readonly unknown[]): this {
     return this.#add(command.prepare(callArguments, this.#target.settings))
   }
+
+  // Scripts go by their source, each time: no reply is seen before all is sent, so nothing could be mended if the server
+  // did not know a hash, and what stands in front may not have run, or may have emptied the server's cache of scripts.
 
   /** Adds a command by its raw arguments. */
   sendCommand(args: ReadonlyArray<string | Buffer>): this {
@@ -231,3 +294,15 @@ function checked(replies: unknown[]): unknown[] {
 }
 
 addCommands(Transaction.prototype)
+
+/** A transaction of the class that the extensions ask for. */
+export function transactionTo<
+  M extends RedisModules,
+  F extends RedisFunctions,
+  S extends RedisScripts,
+  RESP extends RespVersions,
+  TM extends TypeMapping,
+>(target: TransactionTarget, extended: Extended | undefined): RedisTransaction<[], M, F, S, RESP, TM> {
+  const made: unknown = extended === undefined ? new Transaction(target) : extended.construct(Transaction, [target])
+  return made as RedisTransaction<[], M, F, S, RESP, TM>
+}

@@ -3,6 +3,7 @@
 
 import type { CommandSettings } from './command-set.js'
 import { type ConnectionPool, insideOf, isConnectionPool, poolFrom } from './connection-pool.js'
+import type { Extended } from './extensions.js'
 import { type GivenOptions, readClientOptions } from './options.js'
 import { Listening } from './pubsub.js'
 
@@ -14,26 +15,29 @@ export class View {
   readonly settings: CommandSettings
   readonly dialect: Dialect
   readonly listening: Listening
+  /** Modules, functions and scripts; undefined without any. */
+  readonly extended: Extended | undefined
 
-  constructor(pool: ConnectionPool, settings: CommandSettings, dialect: Dialect, listening: Listening) {
+  constructor({ pool, settings, dialect, listening, extended }: Omit<View, 'with'>) {
     this.pool = pool
     this.settings = settings
     this.dialect = dialect
     this.listening = listening
+    this.extended = extended
   }
 
   /** The same with other settings. */
   with(settings: CommandSettings): View {
-    return new View(this.pool, settings, this.dialect, this.listening)
+    return new View({ ...this, settings })
   }
 }
 
-export function openView(given: GivenOptions, dialect: Dialect = 'respool'): View {
+export function openView(given: GivenOptions, dialect: Dialect = 'respool', extended?: Extended): View {
   const read = readClientOptions(isConnectionPool, given)
   const pool = read.shared ?? poolFrom(read, given)
   const { typeMapping, keyPrefix } = read.client
   const { commandTimeout: timeout, retry } = pool.options
   const { kernel, announce } = insideOf(pool)
   const settings = { typeMapping, keyPrefix, signal: undefined, timeout, retry }
-  return new View(pool, settings, dialect, new Listening(kernel, announce))
+  return new View({ pool, settings, dialect, listening: new Listening(kernel, announce), extended })
 }

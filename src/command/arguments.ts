@@ -125,7 +125,8 @@ export function checkArguments(args: readonly unknown[], name: string, callArgum
   for (let index = 0; index < args.length; index++) {
     const argument = args[index]
     if (typeof argument === 'string') {
-      if (callArguments !== undefined && index > 0 && isSuspect(argument) && !holds(callArguments, argument, 0)) {
+      const isCalled = callArguments !== undefined && index > 0
+      if (isCalled && isSuspect(argument, args[0]) && !holds(callArguments, argument, 0)) {
         throw notSent(name, `cannot send ${argument.startsWith('[') ? 'an object' : argument} as argument ${index}`)
       }
     } else if (!Buffer.isBuffer(argument)) {
@@ -134,13 +135,14 @@ export function checkArguments(args: readonly unknown[], name: string, callArgum
   }
 }
 
-// What `toString()` makes of a value that is none. Each is legal text, so it is refused only if no caller wrote it.
-function isSuspect(argument: string): boolean {
+// What `toString()` makes of a value that is none. Each is legal text, so it is refused only if no caller wrote it; `null`
+// is also what JSON makes of null.
+function isSuspect(argument: string, command: unknown): boolean {
   switch (argument.length) {
     case 3:
       return argument === 'NaN'
     case 4:
-      return argument === 'null'
+      return argument === 'null' && !String(command).startsWith('JSON.')
     case 9:
       return argument === 'undefined'
     case 15:

@@ -7,10 +7,15 @@ import type { Command } from '@redis/client/dist/lib/RESP/types.js'
 
 export type { CommandIdentifier, CommandParser } from '@redis/client/dist/lib/client/parser.js'
 export type { RedisVariadicArgument, Tail } from '@redis/client/dist/lib/commands/generic-transformers.js'
+export type { ScanCommonOptions, ScanOptions } from '@redis/client/dist/lib/commands/SCAN.js'
+export type { RedisScriptConfig, SHA1 } from '@redis/client/dist/lib/lua-script.js'
 export type {
   CommandReply,
   CommandSignature,
   RedisArgument,
+  RedisFunctions,
+  RedisModules,
+  RedisScripts,
   ReplyWithTypeMapping,
   RespVersions,
   SimpleStringReply,

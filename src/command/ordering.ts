@@ -6,7 +6,7 @@ import { wireNameOf, wordOf } from './names.js'
 
 // What has its key elsewhere than right after its name. Commands with subcommands have none unless they are here.
 const KEY_INDEX: ReadonlyMap<string, number> = new Map([
-  ...words('BITOP LMPOP MSETEX SDIFFCARD SINTERCARD SUNIONCARD ZDIFF ZINTER ZINTERCARD ZMPOP ZUNION', 2),
+  ...words('BITOP JSON.DEBUG LMPOP MSETEX SDIFFCARD SINTERCARD SUNIONCARD ZDIFF ZINTER ZINTERCARD ZMPOP ZUNION', 2),
   ...['BLESS CLEAR', 'BLESS GET', 'BLESS SET', 'CLUSTER KEYSLOT', 'HIMPORT SET', 'MEMORY USAGE'].map(at(2)),
   ...['OBJECT ENCODING', 'OBJECT FREQ', 'OBJECT IDLETIME', 'OBJECT REFCOUNT'].map(at(2)),
   ...['XGROUP CREATE', 'XGROUP CREATECONSUMER', 'XGROUP DELCONSUMER', 'XGROUP DESTROY', 'XGROUP SETID'].map(at(2)),

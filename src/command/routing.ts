@@ -30,6 +30,7 @@ const BLOCKING: ReadonlyMap<string, TimeoutPosition | 'option'> = new Map<string
   ['BZMPOP', { index: 1, unit: 1000 }],
   ['BZPOPMAX', { index: -1, unit: 1000 }],
   ['BZPOPMIN', { index: -1, unit: 1000 }],
+  ['TS.READ', 'option'],
   ['WAIT', { index: 2, unit: 1 }],
   ['WAITAOF', { index: 3, unit: 1 }],
   ['XREAD', 'option'],
@@ -125,9 +126,12 @@ function millisecondsOf(argument: RedisArgument | undefined, unit: number): numb
   return value > 0 ? value : Number.POSITIVE_INFINITY
 }
 
-/** Index of the word BLOCK among the options of XREAD and XREADGROUP, which end where STREAMS begins. */
+/**
+ * Index of the word BLOCK among the options of XREAD and XREADGROUP, which end where STREAMS begins, or of TS.READ, where
+ * they stand behind key and timestamp: https://redis.io/docs/latest/commands/?group=timeseries
+ */
 function blockOptionOf(args: readonly RedisArgument[]): number | undefined {
-  for (let index = 1; index < args.length; ) {
+  for (let index = wordOf(args[0]) === 'TS.READ' ? 3 : 1; index < args.length; ) {
     switch (wordOf(args[index])) {
       case 'STREAMS':
         return undefined
@@ -139,6 +143,7 @@ function blockOptionOf(args: readonly RedisArgument[]): number | undefined {
       case 'CLAIM':
       case 'COUNT':
       case 'MAXCOUNT':
+      case 'MAX_COUNT':
       case 'MAXSIZE':
         index += 2
         break

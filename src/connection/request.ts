@@ -36,7 +36,9 @@ export interface Unit {
  * so that no reply ever meets the wrong caller.
  */
 export class Request {
-  readonly args: readonly Argument[]
+  args: readonly Argument[]
+  /** What is sent in place of `args`, once, when the server says that it does not know the script they name. */
+  inFull: (() => readonly Argument[]) | undefined = undefined
   /** Hash of the key that decides the order, or `NO_KEY`. */
   readonly hash: number
   state: RequestState = 'waiting'

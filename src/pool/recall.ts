@@ -5,6 +5,7 @@ import { type ConnectionError, ReplyError } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
 import { mayRepeat, onlyReads } from '../command/repeat.js'
 import type { Request, Unit } from '../connection/request.js'
+import type { Dispatch } from './dispatch.js'
 import { type Entry, isCallers, type Roster } from './roster.js'
 
 /** How often one command is sent again at most. */
@@ -22,6 +23,9 @@ const UNREADY: ReadonlyMap<string, 'connection' | 'server'> = new Map([
   ['READONLY', 'server'],
 ])
 
+/** The server's own words: no script that did begin answers so. */
+const UNKNOWN_SCRIPT = /^NOSCRIPT No matching script/
+
 export interface RecallSettings {
   readonly backoffMin: number
   readonly backoffMax: number
@@ -34,6 +38,7 @@ export interface RecallHost {
   readonly isOver: boolean
   /** Where all connections are. */
   readonly roster: Roster
+  readonly dispatch: Pick<Dispatch, 'drain'>
   doom(entry: Entry, reason: 'refused'): void
   /** Replies that are kept. */
   readonly cache: { forget(connection: Entry['connection']): void } | undefined
@@ -61,6 +66,8 @@ export class Recall {
   #recalled: Recalled[] = []
   /** Connections to replace, found since the last `settle`. */
   readonly #refusing = new Map<Entry, 'connection' | 'server'>()
+  /** Lanes in which commands stand behind a script that the server did not know. */
+  readonly #behindScripts = new Set<Entry>()
   /** A server that stays unready must not be met by ever new connections. */
   #nextReplacement = Number.NEGATIVE_INFINITY
   #replacedAt = Number.NEGATIVE_INFINITY
@@ -73,15 +80,17 @@ export class Recall {
 
   /** Whether `settle` has something to do. */
   get isPending(): boolean {
-    return this.#recalled.length > 0 || this.#refusing.size > 0
+    return this.#recalled.length + this.#refusing.size + this.#behindScripts.size > 0
   }
 
   /** Call it when the replies that just came have all been read, or a connection has ended. */
   settle(): void {
     const refusing = [...this.#refusing]
     this.#refusing.clear()
+    const behind = [...this.#behindScripts]
+    this.#behindScripts.clear()
     const ready = this.#takeReady()
-    if (refusing.length + ready.length === 0) return
+    if (refusing.length + ready.length + behind.length === 0) return
     const isServer = refusing.some(([, scope]) => scope === 'server')
     const ending = isServer ? this.#host.roster.all() : refusing.map(([entry]) => entry)
     // Marked, they take nothing more: what is sent again is in its place before anything else can move.
@@ -91,6 +100,8 @@ export class Recall {
     }
     if (ready.length > 0) this.#host.resend(ready)
     for (const entry of ending) this.#host.doom(entry, 'refused')
+    // Nothing more comes behind what a script waits for: else, on a busy key, it would wait for ever.
+    if (this.#recalled.length > 0) for (const entry of behind) this.#rest(entry)
     // What these still owe may take its time; others need not wait for it.
     this.#host.serve()
   }
@@ -122,6 +133,8 @@ export class Recall {
 
   /** The server answered `request` with an error. True when it is taken back. */
   refused(entry: Entry, request: Request, error: ReplyError): boolean {
+    if (request.inFull !== undefined && UNKNOWN_SCRIPT.test(error.message))
+      return this.#sendInFull(entry, request, error)
     const refusal = reasonOf(request, error)
     const scope = UNREADY.get(refusal.kind)
     if (scope === undefined || entry.place === 'connecting' || !this.#replace(entry, scope)) return false
@@ -142,6 +155,28 @@ export class Recall {
     if (!this.#takeBack(request, error)) return false
     if (!onlyReads(request.args)) request.doubt ??= error
     return true
+  }
+
+  /**
+   * Nothing was run, so this is no second attempt, whatever `retry` says. What was called later and only read may have
+   * been answered by now; a write that was is not to be overtaken backwards.
+   */
+  #sendInFull(entry: Entry, request: Request, error: ReplyError): boolean {
+    const { inFull } = request
+    if (inFull === undefined || request.state === 'settled' || this.#host.isOver) return false
+    request.inFull = undefined
+    const followers = followersOf(entry, request).filter(({ args }) => !onlyReads(args))
+    request.args = inFull()
+    request.state = 'waiting'
+    request.next = undefined
+    this.#recalled.push({ first: request, last: request, error, followers })
+    if (followers.length > 0) this.#behindScripts.add(entry)
+    return true
+  }
+
+  #rest(entry: Entry): void {
+    const isLane = entry.place === 'shared' || entry.place === 'late'
+    if (isLane && entry.doomed === undefined && !entry.connection.isClosed) this.#host.dispatch.drain(entry)
   }
 
   /** Notes a command that is to be sent again, unless it must not be. */
