@@ -218,7 +218,7 @@ export class Redis<
   }
 
   /** The same pool, with replies of other types: `withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })`. */
-  withTypeMapping<MAPPING extends TypeMapping>(typeMapping: MAPPING): RedisClient<M, F, S, RESP, MAPPING> {
+  withTypeMapping<MAPPING extends TypeMapping>(typeMapping: MAPPING): NoInfer<RedisClient<M, F, S, RESP, MAPPING>> {
     const read = readCommandOptions({ typeMapping })
     return handleOn<M, F, S, RESP, MAPPING>(
       new View(this.pool, { ...this.#settings, typeMapping: read.typeMapping }, this.#extended),
@@ -296,7 +296,7 @@ export function openRedis<
   S extends RedisScripts = NoExtensions,
   RESP extends RespVersions = 3,
   TM extends TypeMapping = NoMapping,
->(options: RedisOptions<RESP, TM>, extensions: Extensions<M, F, S>): RedisClient<M, F, S, RESP, TM> {
+>(options: RedisOptions<RESP, TM>, extensions: Extensions<M, F, S>): NoInfer<RedisClient<M, F, S, RESP, TM>> {
   const extended = new Extended(extensions, [Redis.prototype, Lease.prototype, Transaction.prototype])
   const { pool, settings } = open(options, undefined)
   return handleOn<M, F, S, RESP, TM>(new View(pool, settings, extended.isEmpty ? undefined : extended))
