@@ -93,23 +93,39 @@ describe('the package', () => {
     assert.equal(stdout, `function true ${VERSION}\n`)
   })
 
-  it('has types that compile for a user who checks everything, and that refuse what is wrong', () => {
-    const right = `
-      import { Redis, type PoolStats } from 'respool'
+  for (const compiler of ['typescript', 'typescript-5.4']) {
+    it(`has types that compile for a user who checks everything, and that refuse what is wrong: ${compiler}`, () => {
+      const right = `
+      import json from '@redis/json'
+      import { defineScript, openRedis, Redis, type CommandParser, type PoolStats, type RedisClientType } from 'respool'
       const redis = new Redis({ maxConnections: 2 })
       const value: string | null = await redis.get('key')
       const counts: [number, string | null] = await redis.multi().incr('a').get('b').execTyped()
       const answer: string = await redis.lease(async (connection) => (await connection.watch('a')) + value)
       const stats: PoolStats = redis.pool.stats()
-      export { answer, counts, stats }`
-    assert.equal(compile(right), '')
-    assert.match(
-      compile("import { Redis } from 'respool'\nnew Redis({ maxConnection: 2 })"),
-      /TS2\d+[\s\S]*'maxConnection' does not exist/,
-    )
-  })
+      const scripts = {
+        add: defineScript({
+          SCRIPT: 'return 1',
+          NUMBER_OF_KEYS: 1,
+          parseCommand: (parser: CommandParser, key: string) => { parser.pushKey(key) },
+          transformReply: (sum: number) => sum,
+        }),
+      }
+      const extended = openRedis({}, { modules: { json: json.default }, scripts })
+      const sums: [number, number] = await extended.multi().add('a').incr('b').execTyped()
+      const plain: Redis = extended
+      const alias: RedisClientType = redis
+      for await (const keys of extended.scanIterator({ MATCH: 'a:*' })) await extended.json.mGet(keys, '$')
+      export { alias, answer, counts, plain, stats, sums }`
+      assert.equal(compile(compiler, right), '')
+      assert.match(
+        compile(compiler, "import { Redis } from 'respool'\nnew Redis({ maxConnection: 2 })"),
+        /TS2\d+[\s\S]*'maxConnection' does not exist/,
+      )
+    })
+  }
 
-  function compile(code: string): string {
+  function compile(compiler: string, code: string): string {
     const compilerOptions = {
       target: 'es2022',
       lib: ['es2023', 'esnext.disposable'],
@@ -122,7 +138,7 @@ describe('the package', () => {
     }
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['user.ts'] }))
     writeFileSync(join(folder, 'user.ts'), code)
-    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
+    const tsc = join(ROOT, 'node_modules', compiler, 'bin/tsc')
     const { stdout, error } = spawnSync(process.execPath, [tsc, '-p', folder], {
       encoding: 'utf8',
       timeout: PACKS_WITHIN,

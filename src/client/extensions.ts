@@ -56,7 +56,7 @@ type HandleClass = abstract new (...args: never) => object
 /** Extensions that were read, and the classes that have them. */
 export class Extended {
   readonly #members: ReadonlyMap<string, BoundCommand | Namespace>
-  readonly #classes = new Map<object, () => void>()
+  readonly #classes = new Map<HandleClass, HandleClass>()
 
   /**
    * @param taken classes of handles, whose methods no extension may hide
@@ -93,14 +93,22 @@ export class Extended {
     return Reflect.construct(base, args, this.#classOf(base))
   }
 
-  #classOf(base: HandleClass): () => void {
+  #classOf(base: HandleClass): HandleClass {
     const known = this.#classes.get(base)
     if (known !== undefined) return known
-    const extended = (): void => {}
-    extended.prototype = Object.create(base.prototype, descriptorsOf(this.#members))
+    const extended = subclassOf(base, descriptorsOf(this.#members))
     this.#classes.set(base, extended)
     return extended
   }
+}
+
+/** For `Reflect.construct`, which runs the constructor of `base` alone; its instances have the properties too. */
+function subclassOf(base: HandleClass, properties: PropertyDescriptorMap): HandleClass {
+  const subclass = class {}
+  Reflect.deleteProperty(subclass.prototype, 'constructor')
+  Object.setPrototypeOf(subclass.prototype, base.prototype)
+  Object.defineProperties(subclass.prototype, properties)
+  return subclass
 }
 
 function descriptorsOf(members: ReadonlyMap<string, BoundCommand | Namespace>): PropertyDescriptorMap {
@@ -136,10 +144,7 @@ class Bound implements CommandTarget {
 
 /** A namespace is made for its handle at its first use, and kept on it. */
 function getter(name: string, commands: Namespace): PropertyDescriptor {
-  const prototype: CommandTarget = Object.create(Bound.prototype)
-  for (const [command, bound] of commands) Object.defineProperty(prototype, command, method(bound))
-  const shape = (): void => {}
-  shape.prototype = prototype
+  const shape = subclassOf(Bound, descriptorsOf(commands))
   return {
     get(this: CommandTarget): CommandTarget {
       const value = Reflect.construct(Bound, [this], shape)

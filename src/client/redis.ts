@@ -226,7 +226,7 @@ export class Redis<
   }
 
   /** The same pool, with replies of other types: `withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })`. */
-  withTypeMapping<MAPPING extends TypeMapping>(typeMapping: MAPPING): RedisClient<M, F, S, RESP, MAPPING> {
+  withTypeMapping<MAPPING extends TypeMapping>(typeMapping: MAPPING): NoInfer<RedisClient<M, F, S, RESP, MAPPING>> {
     const read = readCommandOptions({ typeMapping })
     return handleOn<M, F, S, RESP, MAPPING>(this.#view.with({ ...this.#settings, typeMapping: read.typeMapping }))
   }
@@ -313,7 +313,11 @@ export function openRedis<
   S extends RedisScripts = NoExtensions,
   RESP extends RespVersions = 3,
   TM extends TypeMapping = NoMapping,
->(options: RedisOptions<RESP, TM>, extensions: Extensions<M, F, S>, dialect?: Dialect): RedisClient<M, F, S, RESP, TM> {
+>(
+  options: RedisOptions<RESP, TM>,
+  extensions: Extensions<M, F, S>,
+  dialect?: Dialect,
+): NoInfer<RedisClient<M, F, S, RESP, TM>> {
   const extended = new Extended(extensions, [Redis.prototype, Lease.prototype, Transaction.prototype])
   return handleOn<M, F, S, RESP, TM>(openView(flatOptions(options), dialect, extended.isEmpty ? undefined : extended))
 }

@@ -167,6 +167,7 @@ export class Recall {
     request.inFull = undefined
     const followers = followersOf(entry, request).filter(({ args }) => !onlyReads(args))
     request.args = inFull()
+    request.repeats++
     request.state = 'waiting'
     request.next = undefined
     this.#recalled.push({ first: request, last: request, error, followers })

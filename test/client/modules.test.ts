@@ -219,7 +219,6 @@ describe('TS.READ with BLOCK', () => {
   it('waits on a connection of its own', async () => {
     await using server = await FakeServer.start()
     server.expect('TS.READ').stall()
-    server.expect('PING').always().reply(new Simple('PONG'))
     const redis = openRedis({ url: server.url, maxConnections: 3 }, { modules: MODULES })
     const controller = new AbortController()
     try {
