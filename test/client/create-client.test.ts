@@ -16,7 +16,16 @@ import {
   type TLS_OPTIONS,
 } from '../../src/client/node-redis-rules.js'
 import { ownOptions } from '../../src/client/options.js'
-import { createClient, createClientPool, OptionError, RESP_TYPES, Redis } from '../../src/index.js'
+import {
+  type CommandParser,
+  createClient,
+  createClientPool,
+  defineScript,
+  OptionError,
+  RESP_TYPES,
+  Redis,
+} from '../../src/index.js'
+import { liveSkip, RedisProcess } from '../support/redis-process.js'
 
 /** The names of all members of a union, not only of those they share. */
 type NamesOf<T> = T extends unknown ? Exclude<keyof T, number | symbol> : never
@@ -330,5 +339,32 @@ describe('the type of a client', () => {
     holds<Equal<Made['other'], Redis<2>>>()
     for (const make of Object.values(made)) assert.equal(typeof make, 'function')
     assert.ok(createClient() instanceof Redis)
+  })
+})
+
+describe('a client with scripts', { skip: liveSkip }, () => {
+  const add = defineScript({
+    SCRIPT: "return redis.call('incrby', KEYS[1], ARGV[1])",
+    NUMBER_OF_KEYS: 1,
+    parseCommand(parser: CommandParser, key: string, by: number) {
+      parser.pushKey(key)
+      parser.push(by.toString())
+    },
+    transformReply: (value: number) => value,
+  })
+
+  it('has them on all that comes from it, with its key prefix and beside its cache', async () => {
+    await using server = await RedisProcess.start()
+    const options = { url: server.url, keyPrefix: 'p:', scripts: { add }, clientSideCache: {} }
+    await using client = await createClient(options).connect()
+    assert.equal(await client.add('n', 1), 1)
+    assert.equal(await client.get('n'), '1')
+    assert.equal(await client.add('n', 2), 3)
+    assert.equal(await client.get('n'), '3', 'a reply from before the script')
+    assert.deepEqual(await client.multi().add('n', 3).get('n').execTyped(), [6, '6'])
+    assert.equal(await client.lease((lease) => lease.add('n', 4)), 10)
+    await using copy = client.duplicate()
+    assert.equal(await copy.withCommandOptions({ timeout: 1_000 }).add('n', 5), 15)
+    assert.deepEqual(await client.sendCommand(['KEYS', '*']), ['p:n'])
   })
 })
