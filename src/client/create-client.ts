@@ -24,7 +24,7 @@ export function createClient<
   S extends RedisScripts = NoExtensions,
   RESP extends RespVersions = 3,
   TM extends TypeMapping = NoMapping,
->(options: CreateClientOptions<RESP, TM> & Extensions<M, F, S> = {}): RedisClient<M, F, S, RESP, TM> {
+>(options: CreateClientOptions<RESP, TM> & Extensions<M, F, S> = {}): NoInfer<RedisClient<M, F, S, RESP, TM>> {
   return openRedis<M, F, S, RESP, TM>(optionsOf(options), options, 'node-redis')
 }
 
@@ -38,7 +38,7 @@ export function createClientPool<
 >(
   clientOptions: CreateClientOptions<RESP, TM> & Extensions<M, F, S> = {},
   poolOptions: PoolSizeOptions = {},
-): RedisClient<M, F, S, RESP, TM> {
+): NoInfer<RedisClient<M, F, S, RESP, TM>> {
   const ofClient = optionsOf(clientOptions)
   const ofPool = translatePoolOptions(poolOptions)
   const twice = Object.keys(ofPool).find((name) => Object.hasOwn(ofClient, name))
