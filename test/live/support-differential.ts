@@ -133,6 +133,8 @@ async function outcome(run: () => unknown): Promise<Outcome> {
 /** What a program tells errors apart by: the server's words, and those of each command of a transaction. */
 function errorOf(error: unknown): unknown {
   assert.ok(error instanceof Error)
+  // The refusal that made EXEC refuse is thrown by node-redis; respool throws what EXEC said, with that as its cause.
+  if (error.message.startsWith('EXECABORT') && error.cause instanceof Error) return error.cause.message
   const replies: unknown = Reflect.get(error, 'replies')
   if (!Array.isArray(replies)) return error.message
   return replies.map((reply) => (reply instanceof Error ? { error: reply.message } : reply))

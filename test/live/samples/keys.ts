@@ -1,6 +1,6 @@
 // Samples of the commands that take keys of any type.
 
-import { call, NOT_QUEUED, raw, type Sample, shape } from './sample.js'
+import { call, raw, type Sample, shape } from './sample.js'
 
 const K = { setUp: ['SET k v'] }
 const TTL = { setUp: ['SET k v PX 100000'], normalise: shape, why: 'the time that is left' }
@@ -44,7 +44,7 @@ export const KEYS: readonly Sample[] = [
   call('RENAME', ['none', 'to']),
   call('RENAMENX', ['k', 'to'], K),
   call('RESTORE', ['k', 0, 'no dump']),
-  call('RESTORE-ASKING', [], NOT_QUEUED),
+  call('RESTORE-ASKING', []),
   call('SCAN', ['0', { MATCH: 'k*', COUNT: 100, TYPE: 'string' }], K),
   call('SORT', ['l'], LIST),
   call('SORT', ['l', { DIRECTION: 'DESC', LIMIT: { offset: 0, count: 2 }, ALPHA: true }], LIST),

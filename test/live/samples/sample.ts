@@ -15,8 +15,6 @@ export interface Sample {
   readonly normalise?: (reply: unknown) => unknown
   /** What respool does otherwise, and why; the outcomes have to differ then. */
   readonly differs?: string
-  /** The same for a transaction alone. */
-  readonly differsInMulti?: string
   /** Why it is normalised, or cannot run in MULTI. */
   readonly why?: string
 }
@@ -39,12 +37,6 @@ export function shape(reply: unknown): unknown {
   const fields = Object.entries(reply).map(([name, value]) => [name, shape(value)])
   return Object.assign(Object.create(Object.getPrototypeOf(reply)), Object.fromEntries(fields))
 }
-
-/**
- * For a command that the server refuses when it is queued: node-redis rejects with that refusal, respool with what
- * EXEC says, as the error is about the whole transaction.
- */
-export const NOT_QUEUED = { differsInMulti: 'respool rejects with EXECABORT' }
 
 /** An array whose order the server does not promise. */
 export function sorted(reply: unknown): unknown {

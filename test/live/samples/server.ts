@@ -1,6 +1,6 @@
 // Samples of commands that are about the server, its users and its connections.
 
-import { blankNumbers, call, NOT_QUEUED, raw, type Sample, shape, sorted } from './sample.js'
+import { blankNumbers, call, raw, type Sample, shape, sorted } from './sample.js'
 
 const FIGURES = { normalise: shape, why: 'figures of a process, which no two processes share' }
 const TEXT = { normalise: blankNumbers, why: 'numbers and ids of a process and its connections' }
@@ -17,7 +17,7 @@ export const SERVER: readonly Sample[] = [
   call('COMMAND_COUNT'),
   call('COMMAND_DOCS', ['GET']),
   call('COMMAND_GETKEYS', [['MSET', 'a', '1', 'b', '2']]),
-  call('COMMAND_GETKEYS', [['PING']], NOT_QUEUED),
+  call('COMMAND_GETKEYS', [['PING']]),
   call('COMMAND_GETKEYSANDFLAGS', [['LMOVE', 'a', 'b', 'LEFT', 'LEFT']]),
   call('COMMAND_INFO', [['get', 'none', 'lmove']]),
   call('COMMAND_LIST', [{ FILTERBY: { type: 'PATTERN', value: 'h*' } }], ORDERED),
@@ -50,9 +50,9 @@ export const SERVER: readonly Sample[] = [
   call('MEMORY_USAGE', ['none']),
   raw('MEMORY HELP'),
   call('MODULE_LIST'),
-  call('MODULE_LOAD', ['/none.so'], NOT_QUEUED),
-  call('MODULE_UNLOAD', ['none'], NOT_QUEUED),
-  raw('MODULE LOADEX /none.so', NOT_QUEUED),
+  call('MODULE_LOAD', ['/none.so']),
+  call('MODULE_UNLOAD', ['none']),
+  raw('MODULE LOADEX /none.so'),
   raw('MODULE HELP'),
   raw('PFSELFTEST'),
   raw('PFDEBUG ENCODING p', { setUp: ['PFADD p a'] }),
