@@ -1,0 +1,93 @@
+// Samples of sorted sets. What blocks finds data, or times out at once in MULTI.
+
+import { call, raw, type Sample } from './sample.js'
+
+const Z = { setUp: ['ZADD z 1 a 2.5 b +inf c', 'ZADD y 10 b 20 d'] }
+const LEX = { setUp: ['ZADD z 0 a 0 b 0 c'] }
+const ONE = { setUp: ['ZADD z 1.5 a'] }
+const TEXT = { setUp: ['SET text 1'] }
+
+export const SORTED_SETS: readonly Sample[] = [
+  call('BZMPOP', [1, ['none', 'z'], 'MAX', { COUNT: 2 }], Z),
+  call('BZMPOP', [0.01, 'none', 'MIN']),
+  call('BZPOPMAX', [['none', 'z'], 1], Z),
+  call('BZPOPMAX', ['none', 0.01]),
+  call('BZPOPMIN', ['z', 1], Z),
+  call('ZADD', ['z', { score: 3, value: 'a' }], Z),
+  call(
+    'ZADD',
+    [
+      'z',
+      [
+        { score: 3, value: 'a' },
+        { score: Number.NEGATIVE_INFINITY, value: 'n' },
+      ],
+      { comparison: 'GT', CH: true },
+    ],
+    Z,
+  ),
+  call('ZADD_INCR', ['z', { score: 0.5, value: 'a' }], Z),
+  call('ZADD_INCR', ['z', { score: 0.5, value: 'a' }, { condition: 'NX' }], Z),
+  call('ZCARD', ['z'], Z),
+  call('ZCOUNT', ['z', 1, '+inf'], Z),
+  call('ZDIFF', [['z', 'y']], Z),
+  call('ZDIFF_WITHSCORES', [['z', 'y']], Z),
+  call('ZDIFFSTORE', ['to', ['z', 'y']], Z),
+  call('ZINCRBY', ['z', 1.5, 'a'], Z),
+  call('ZINTER', [['z', 'y']], Z),
+  call(
+    'ZINTER',
+    [
+      [
+        { key: 'z', weight: 2 },
+        { key: 'y', weight: 1 },
+      ],
+      { AGGREGATE: 'MAX' },
+    ],
+    Z,
+  ),
+  call('ZINTER_WITHSCORES', [['z', 'y']], Z),
+  call('ZINTERCARD', [['z', 'y'], { LIMIT: 1 }], Z),
+  call('ZINTERSTORE', ['to', ['z', 'y']], Z),
+  call('ZLEXCOUNT', ['z', '[a', '(c'], LEX),
+  call('ZMPOP', [['none', 'z'], 'MIN', { COUNT: 2 }], Z),
+  call('ZMPOP', ['none', 'MIN']),
+  call('ZMSCORE', ['z', ['a', 'none', 'c']], Z),
+  call('ZPOPMAX', ['z'], Z),
+  call('ZPOPMAX', ['none']),
+  call('ZPOPMAX_COUNT', ['z', 2], Z),
+  call('ZPOPMIN', ['z'], Z),
+  call('ZPOPMIN_COUNT', ['z', 2], Z),
+  call('ZRANDMEMBER', ['z'], ONE),
+  call('ZRANDMEMBER', ['none']),
+  call('ZRANDMEMBER_COUNT', ['z', -2], ONE),
+  call('ZRANDMEMBER_COUNT_WITHSCORES', ['z', -2], ONE),
+  call('ZRANGE', ['z', 0, -1], Z),
+  call('ZRANGE', ['z', '-', '+', { BY: 'LEX', LIMIT: { offset: 1, count: 1 } }], LEX),
+  call('ZRANGE_WITHSCORES', ['z', 0, -1, { REV: true }], Z),
+  call('ZRANGEBYLEX', ['z', '[a', '(c'], LEX),
+  call('ZRANGEBYSCORE', ['z', '-inf', '+inf', { LIMIT: { offset: 0, count: 1 } }], Z),
+  call('ZRANGEBYSCORE', ['z', 'bad', 'worse'], Z),
+  call('ZRANGEBYSCORE_WITHSCORES', ['z', 1, 2.5], Z),
+  call('ZRANGESTORE', ['to', 'z', 0, 1], Z),
+  call('ZRANK', ['z', 'b'], Z),
+  call('ZRANK', ['z', 'none'], Z),
+  call('ZRANK_WITHSCORE', ['z', 'b'], { ...Z, inMulti: false, why: 'servers before 7.2 do not queue it' }),
+  call('ZREVRANK_WITHSCORE', ['z', 'b'], { ...Z, inMulti: false, why: 'servers before 7.2 do not queue it' }),
+  call('ZREM', ['z', ['a', 'none']], Z),
+  call('ZREMRANGEBYLEX', ['z', '[a', '(c'], LEX),
+  call('ZREMRANGEBYRANK', ['z', 0, 1], Z),
+  call('ZREMRANGEBYSCORE', ['z', 1, 2], Z),
+  raw('ZREVRANGE z 0 -1 WITHSCORES', Z),
+  raw('ZREVRANGEBYLEX z + -', LEX),
+  raw('ZREVRANGEBYSCORE z +inf 1', Z),
+  call('ZREVRANK', ['z', 'b'], Z),
+  call('ZSCAN', ['z', '0', { MATCH: '*' }], Z),
+  call('ZSCORE', ['z', 'b'], Z),
+  call('ZSCORE', ['z', 'c'], Z),
+  call('ZSCORE', ['z', 'none'], Z),
+  call('ZSCORE', ['text', 'a'], TEXT),
+  call('ZUNION', [['z', 'y']], Z),
+  call('ZUNION_WITHSCORES', [['z', 'y'], { AGGREGATE: 'MIN' }], Z),
+  call('ZUNIONSTORE', ['to', ['z', 'y']], Z),
+]
