@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { CLIENTS, clientOf } from './clients.js'
-import { startServer } from './server.js'
 import { SCENES } from './scenes/index.js'
+import { startServer } from './server.js'
 
 const SCENE_WITHIN = 60_000
 

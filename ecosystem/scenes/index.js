@@ -1,10 +1,11 @@
 // Owns the list of scenes, in the order in which they run.
-import * as sessions from './sessions.js'
-import * as limits from './limits.js'
+
 import * as flexible from './flexible.js'
 import * as keyv from './keyv.js'
+import * as limits from './limits.js'
+import * as queue from './queue.js'
+import * as sessions from './sessions.js'
 import * as sockets from './sockets.js'
-
 
 /**
  * @typedef {object} Stage
@@ -19,4 +20,4 @@ import * as sockets from './sockets.js'
  */
 
 /** @type {readonly Scene[]} */
-export const SCENES = [sessions, limits, flexible, keyv, sockets]
+export const SCENES = [sessions, limits, flexible, keyv, sockets, queue]

@@ -30,7 +30,10 @@ export async function run({ open, defer, server }) {
   const ids = users.map(({ body }) => body.id).sort()
   assert.equal(await store.length(), USERS)
   assert.deepEqual((await store.ids()).sort(), ids)
-  assert.deepEqual((await store.all()).map(({ id, visits }) => `${id} ${visits}`).sort(), ids.map((id) => `${id} 5`))
+  assert.deepEqual(
+    (await store.all()).map(({ id, visits }) => `${id} ${visits}`).sort(),
+    ids.map((id) => `${id} 5`),
+  )
 
   const first = users[0]
   const key = `sess:${first.body.id}`

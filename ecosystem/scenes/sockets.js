@@ -29,7 +29,11 @@ async function scene(stage, make) {
     server.on('connection', (socket) => {
       socket.on('join', (room, done) => Promise.resolve(socket.join(room)).then(() => done()))
     })
-    const base = await listen((_, res) => res.end(), (end) => stage.defer(end), server)
+    const base = await listen(
+      (_, res) => res.end(),
+      (end) => stage.defer(end),
+      server,
+    )
     stage.defer(() => server.close())
     servers.push(server)
     for (let n = 0; n < CLIENTS / 2; n++) clients.push(await enter(base, stage))
@@ -51,7 +55,10 @@ async function scene(stage, make) {
   for (const client of clients) if (!inside.includes(client)) client.on('room news', () => strangers.push(client.id))
   const heard = inside.map((client) => once(client, 'room news'))
   second.to('room').emit('room news', 7)
-  assert.deepEqual(await Promise.all(heard), inside.map(() => [7]))
+  assert.deepEqual(
+    await Promise.all(heard),
+    inside.map(() => [7]),
+  )
 
   for (const client of clients) client.on('ask', (done) => done(client.id))
   const acks = await first.timeout(5_000).emitWithAck('ask')
