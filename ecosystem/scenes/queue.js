@@ -36,7 +36,7 @@ async function many({ open, defer, server }) {
     const batch = Array.from({ length: JOBS / KILLS }, (_, at) => ({
       name: 'double',
       data: { n: from + at },
-      opts: { jobId: `job-${from + at}` },
+      opts: { jobId: `job-${from + at}`, attempts: 2 * KILLS },
     }))
     await added(() => queue.addBulk(batch))
     await until(() => runs.size > from + batch.length / 2)
