@@ -19,6 +19,9 @@ const strays = []
 process.on('unhandledRejection', (reason) => strays.push(reason))
 process.on('uncaughtException', (error) => strays.push(error))
 
+// An end from outside is an end like any other: the server goes with us.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
+
 let failed = 0
 for (const scene of chosen) if (!(await play(scene))) failed++
 console.log(`# ${client}: ok ${chosen.length - failed}, not ok ${failed}`)
