@@ -61,11 +61,18 @@ interface PoolInside {
   readonly given: GivenOptions
   /** Whether open connections keep the process alive. */
   keepAlive(isKept: boolean): void
+  /** Gives all connections this name from now on, those to come too. */
+  rename(clientName: string): Promise<void>
   /** Tells whoever listens to the pool or its handles that messages may have been missed. */
   readonly announce: (gap: SubscriptionGap) => void
 }
 
 let inside: (pool: ConnectionPool) => PoolInside
+
+/** What connections to come are called. */
+interface Naming {
+  clientName: string | undefined
+}
 
 /** Options that were read already. */
 class Resolved {
@@ -101,12 +108,13 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
     const { connection, pool: settings } = this.#options
     const address = describeAddress(connection)
     const anchor = new Anchor(!settings.unref)
+    const naming: Naming = { clientName: connection.clientName }
     this.#pool = new Pool({
       address,
       database: connection.database,
       connectTimeout: connection.connectTimeout,
       settings: { ...settings, backoff: guarded(settings.backoff, (error) => this.#tellHandles('error', error)) },
-      connect: connectorFor(connection, address, anchor, settings),
+      connect: connectorFor(connection, naming, anchor, settings),
       clock: systemClock,
       random: Math.random,
       events: this.#events(address),
@@ -117,6 +125,10 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
       availability: new Availability(this.#host()),
       given: isRead ? first.given : flatOptions(first, second),
       keepAlive: (isKept) => anchor.hold(isKept),
+      rename: (clientName) => {
+        naming.clientName = clientName === '' ? undefined : clientName
+        return this.#pool.tellAll(['CLIENT', 'SETNAME', clientName])
+      },
       announce: (gap) => this.#tell('gap', gap),
     }
     connection.credentials.follow({
@@ -285,7 +297,7 @@ export function isConnectionPool(value: unknown): value is ConnectionPool {
 
 function connectorFor(
   options: ResolvedConnectionOptions,
-  address: string,
+  naming: Naming,
   anchor: Anchor,
   { clientSideCache }: ResolvedPoolOptions,
 ) {
@@ -294,11 +306,14 @@ function connectorFor(
   const handshake = handshakeFor({
     protocol: options.protocol,
     database: options.database,
-    clientName: options.clientName,
+    get clientName() {
+      return naming.clientName
+    },
     library: options.clientInfo ? { name: libraryName(options.clientInfoTag), version: VERSION } : undefined,
     tracking: clientSideCache !== undefined,
     login: () => options.credentials.read(),
   })
+  const address = describeAddress(options)
   const settings = { address, connectTimeout, socketTimeout, maxReplySize, integrity }
   return (owner: ConnectionOwner): Connection => new Connection(dial, handshake, settings, systemClock, owner)
 }

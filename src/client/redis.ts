@@ -281,7 +281,7 @@ export class Redis<
 
   /** Not async: the caller gets the request's own promise, without another one around it. */
   #send(command: PreparedCommand): Promise<unknown> {
-    if (command.route === 'session') throw refusal(command.args)
+    if (command.route === 'session') return this.#view.session(command.args)
     const { script } = command
     if (script !== undefined) {
       return promiseOf(command, this.#settings, (request) => {

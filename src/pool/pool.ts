@@ -2,7 +2,9 @@
 
 import type { Clock } from '../base/clock.js'
 import type { CloseReason } from '../base/errors.js'
-import type { Request } from '../connection/request.js'
+import { NO_KEY } from '../command/key-hash.js'
+import { Request } from '../connection/request.js'
+import type { Argument } from '../resp/encoder.js'
 import type { Phase, PoolDependencies } from './contract.js'
 import { PoolCore } from './core.js'
 import { closedError } from './endings.js'
@@ -135,6 +137,22 @@ export class Pool {
   /** Forgets all replies that were kept. */
   clearCache(): void {
     this.#core.cache?.clear()
+  }
+
+  /**
+   * Sends a command about sessions on all connections, and resolves when it was answered wherever it could be. One that
+   * is held, or only in the making, is replaced instead when it comes free; one that somebody listens on is left as it is.
+   */
+  async tellAll(args: readonly Argument[]): Promise<void> {
+    const core = this.#core
+    const told = core.roster.all().map((entry): Promise<unknown> | undefined => {
+      const { place, connection, listener } = entry
+      const isHeld = place === 'leased' || place === 'connecting'
+      if (isHeld && listener === undefined) core.doom(entry, 'retired')
+      if (isHeld || place === 'closing') return undefined
+      return new Promise((resolve) => connection.send(new Request(args, NO_KEY, resolve, resolve)))
+    })
+    await Promise.all(told)
   }
 
   /** Takes nothing new and ends when what was accepted is done, at the latest after `timeout` ms; 0 for no limit. */

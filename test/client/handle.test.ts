@@ -13,6 +13,7 @@ import {
   RESP_TYPES,
   Redis,
 } from '../../src/index.js'
+import { until } from '../live/support-live.js'
 import { FakeServer } from '../support/fake-server.js'
 import { leakCheck } from '../support/leak-check.js'
 import { liveRedis } from '../support/live-redis.js'
@@ -351,6 +352,35 @@ describe('a client that connects', { skip: liveSkip }, () => {
     await connected
     assert.ok(errors.some((error) => error instanceof RangeError))
     await client.close()
+  })
+})
+
+describe('clientSetName', { skip: liveSkip }, () => {
+  it('names all connections of a client, those that are held and those to come too', async () => {
+    await using server = await RedisProcess.start()
+    await using redis = await createClient({ url: server.url, name: 'before' }).connect()
+    const names = async (): Promise<string[]> => (await redis.clientList()).map(({ name }) => name)
+    const lease = await redis.lease()
+    assert.equal(await redis.clientSetName('after'), 'OK')
+    lease.release()
+    await redis.lease((other) => other.ping())
+    await until('no connection has the old name', async () => !(await names()).includes('before'))
+    redis.pool.retire()
+    await redis.ping()
+    assert.deepEqual([...new Set(await names())], ['after'])
+    assert.equal(await redis.sendCommand(['CLIENT', 'SETNAME', '']), 'OK')
+    redis.pool.retire()
+    await redis.ping()
+    assert.deepEqual([...new Set(await names())], [''])
+  })
+
+  it('is refused for a name that no server takes, and on a handle that is not one client', async () => {
+    await using server = await RedisProcess.start()
+    await using redis = createClient({ url: server.url })
+    await assert.rejects(redis.clientSetName('two words'), /printable ASCII/)
+    await using plain = new Redis(server.url)
+    await assert.rejects(plain.clientSetName('name'), /`clientName` option/)
+    assert.deepEqual([redis.pool.stats().counters.sent, plain.pool.stats().counters.sent], [0, 0])
   })
 })
 
