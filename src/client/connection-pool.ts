@@ -121,7 +121,7 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
     })
     this.#inside = {
       kernel: this.#pool,
-      events: new TypedEmitter<HandleEvents>(),
+      events: new TypedEmitter<HandleEvents>().setMaxListeners(0),
       availability: new Availability(this.#host()),
       given: isRead ? first.given : flatOptions(first, second),
       keepAlive: (isKept) => anchor.hold(isKept),

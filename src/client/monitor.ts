@@ -90,6 +90,7 @@ export class Monitor implements Listener {
       if (error instanceof ReplyError || this.#pool.phase !== 'open') this.#end(error)
     }
     lease.listen(this, isMonitored)
+    if (lease.released) return
     lease.send(new Request(['MONITOR'], NO_KEY, begun, failed))
   }
 

@@ -119,6 +119,7 @@ export class Subscriber implements Listener {
     }
     this.#lease = lease
     lease.listen(this, lease.protocol === 2 ? isPublished : undefined)
+    if (lease.released) return
     for (const topic of this.subscriptions.all()) this.#send(lease, topic)
   }
 

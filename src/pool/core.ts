@@ -290,7 +290,6 @@ export class PoolCore {
     if (place === 'shared' || place === 'late' || place === 'draining') this.dispatch.lanesChanged()
     if (place === 'connecting') this.#connectFailed(error, entry.doomed === 'retired')
     else this.#deps.events.closed(connection, error)
-    entry.endListening(error)
     this.serve()
   }
 

@@ -84,6 +84,14 @@ export class Dispatch {
     return waiting.sort((a, b) => a.order - b.order)
   }
 
+  /** Fails who waits to listen: that would not end by itself. */
+  turnStreamsAway(error: unknown): void {
+    for (const waiter of [...this.leases].filter(({ item }) => item.kind === 'stream')) {
+      waiter.leave()
+      waiter.item.turnAway(error)
+    }
+  }
+
   /** Fails everybody who waits. */
   turnAway(error: unknown): void {
     for (const waiter of this.leases.takeAll()) {

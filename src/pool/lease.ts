@@ -62,6 +62,8 @@ export class PoolLease {
     if (entry === undefined) return
     entry.listener = listener
     entry.connection.isMessage = isMessage
+    // It was granted a moment ago, and doomed since.
+    if (entry.doomed !== undefined) listener.recalled()
   }
 
   /** Sends on this connection alone. Fails the request when the lease was released or its connection lost. */

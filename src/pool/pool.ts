@@ -162,6 +162,7 @@ export class Pool {
     if (core.phase === 'closed') return Promise.resolve()
     core.phase = 'closing'
     for (const { listener } of [...core.roster.at('leased')]) listener?.recalled()
+    core.dispatch.turnStreamsAway(closedError())
     const deadline = timeout > 0 ? this.clock.setTimeout(() => this.destroy('closed'), timeout) : undefined
     let resolve = (): void => {}
     const promise = new Promise<void>((resolvePromise) => {

@@ -110,13 +110,6 @@ export class Entry implements ConnectionOwner {
     if (maxLifetime > 0) this.expiresAt = now + maxLifetime * (1 - LIFETIME_JITTER * jitter)
   }
 
-  /** Its listener is told that the connection has ended. */
-  endListening(error: ConnectionError): void {
-    const { listener } = this
-    this.listener = undefined
-    listener?.lost(error)
-  }
-
   ready(result: HandshakeResult): void {
     this.#owner.ready(this, result)
   }
@@ -139,6 +132,9 @@ export class Entry implements ConnectionOwner {
 
   closed(error: ConnectionError): void {
     this.#owner.closed(this, error)
+    const { listener } = this
+    this.listener = undefined
+    listener?.lost(error)
   }
 
   gone(): void {

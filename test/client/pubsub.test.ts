@@ -2,6 +2,7 @@
 // wants.
 
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { after, before, describe, it } from 'node:test'
 import { Redis, type SubscriptionGap } from '../../src/index.js'
 import { until } from '../live/support-live.js'
@@ -201,6 +202,45 @@ for (const protocol of [3, 2] as const) {
     })
   })
 }
+
+describe('a subscriber whose pool ends or changes at the wrong moment', { skip: liveSkip }, () => {
+  it('lets close() end while the server is down, and so does a monitor', async () => {
+    await using server = await RedisProcess.start()
+    const redis = new Redis(server.url)
+    await redis.subscribe('c', () => {})
+    await redis.monitor(() => {})
+    await server.stop()
+    await until('both wait for a connection', () => redis.pool.stats().waiting.leases === 2)
+    await redis.close()
+    assert.equal(redis.pool.stats().state, 'closed')
+  })
+
+  it('leaves no listener on a signal, and takes no subscription, after destroy()', async () => {
+    await using server = await RedisProcess.start()
+    const redis = new Redis(server.url)
+    const ending = new AbortController()
+    await redis.withAbortSignal(ending.signal).monitor(() => {})
+    await redis.subscribe('c', () => {})
+    redis.destroy()
+    await assert.rejects(
+      redis.subscribe('c', () => {}),
+      { code: 'ERR_POOL_CLOSED' },
+    )
+    assert.equal(getEventListeners(ending.signal, 'abort').length, 0)
+  })
+
+  it('does not stay on a connection that was retired while it was granted', async () => {
+    await using server = await RedisProcess.start()
+    await using redis = new Redis(server.url)
+    await redis.lease((lease) => lease.ping())
+    const before = redis.pool.stats().counters.opened
+    const subscribed = redis.subscribe('c', () => {})
+    redis.pool.retire()
+    await subscribed
+    assert.equal(redis.pool.stats().counters.opened, before + 1)
+    assert.equal(await redis.publish('c', 'message'), 1)
+  })
+})
 
 describe('a subscription that does not come about', { skip: liveSkip }, () => {
   it('says what is missing when it is called without a listener or without a name', async () => {
