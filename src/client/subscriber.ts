@@ -27,7 +27,7 @@ const UNTIL_THERE_IS_ONE = Number.POSITIVE_INFINITY
 export class Subscriber implements Listener {
   readonly subscriptions = new Subscriptions()
   readonly #pool: Pool
-  /** All that was lost is subscribed to again; told before any message that came later. */
+  /** All that was lost is subscribed to again. */
   readonly #announce: (gap: SubscriptionGap) => void
   readonly #gap = new GapWatch()
   #lease: PoolLease | undefined
