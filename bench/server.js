@@ -1,4 +1,4 @@
-// Owns the server under load: a real redis-server or valkey-server in a process of its own, and a minimal way to ask it.
+// Owns the server of a run: a real redis-server or valkey-server in a process of its own, and a minimal way to ask it.
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createConnection, createServer } from 'node:net'
@@ -35,7 +35,7 @@ export async function startServer() {
 
 /** @param {string} binary @param {number} port @returns {Promise<Server>} */
 async function startOn(binary, port) {
-  const dir = mkdtempSync(join(tmpdir(), 'respool-bench-'))
+  const dir = mkdtempSync(join(tmpdir(), 'respool-server-'))
   const settings = { port, bind: '127.0.0.1', save: '', appendonly: 'no', dir, loglevel: 'warning' }
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
   const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] })

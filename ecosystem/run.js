@@ -1,9 +1,9 @@
 // Owns a run of the ecosystem: every scene on a server of its own, a line for each, exit code 1 when one is not ok.
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { startServer } from '../bench/server.js'
 import { CLIENTS, clientOf } from './clients.js'
 import { SCENES } from './scenes/index.js'
-import { startServer } from './server.js'
 
 const SCENE_WITHIN = 60_000
 

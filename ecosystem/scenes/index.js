@@ -9,7 +9,7 @@ import * as sockets from './sockets.js'
 
 /**
  * @typedef {object} Stage
- * @property {import('../server.js').Server} server
+ * @property {import('../../bench/server.js').Server} server
  * @property {(options?: Record<string, unknown>) => Promise<any>} open  a connected handle, destroyed after the scene
  * @property {(end: () => unknown) => void} defer  runs after the scene, last one first
  *

@@ -16,7 +16,7 @@ export async function run({ open, server }) {
   return `${KEYS} keys set, iterated, cleared by namespace; cache-manager get, set, mset, ttl, del, clear; wrap of 200 callers loaded ${loads} time`
 }
 
-/** @param {any} client @param {import('../server.js').Server} server */
+/** @param {any} client @param {import('../../bench/server.js').Server} server */
 async function underKeyv(client, server) {
   const [one, two] = ['one', 'two'].map((namespace) => new Keyv(new KeyvRedis(client), { namespace }))
   const entries = Array.from({ length: KEYS }, (_, at) => ({ key: `k${at}`, value: { at } }))
@@ -37,7 +37,7 @@ async function underKeyv(client, server) {
   assert.deepEqual([await one.get('k5'), await two.get('k0')], [undefined, 'beside'])
 }
 
-/** @param {any} client @param {import('../server.js').Server} server */
+/** @param {any} client @param {import('../../bench/server.js').Server} server */
 async function underCacheManager(client, server) {
   await server.ask('FLUSHALL')
   const cache = createCache({ stores: [new Keyv(new KeyvRedis(client), { namespace: 'cache' })] })

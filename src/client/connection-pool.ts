@@ -14,7 +14,7 @@ import type { HolderStats, PoolStats } from '../pool/stats.js'
 import { Availability, type AvailabilityEvents, type AvailabilityHost } from './availability.js'
 import { guarded } from './backoff-strategy.js'
 import { type CloseOptions, readCloseTimeout } from './call-options.js'
-import { TypedEmitter } from './events.js'
+import { callSafely, TypedEmitter } from './events.js'
 import {
   type ConnectionPoolOptions,
   flatOptions,
@@ -251,27 +251,16 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
   }
 
   #tell<Name extends keyof ConnectionPoolEvents>(event: Name, ...args: ConnectionPoolEvents[Name]): void {
-    quietly(() => this.emit(event, ...args))
+    callSafely(() => this.emit(event, ...args))
     const { events } = this.#inside
     // The compiler does not see that the events of a pool are among those of its handles.
-    quietly(() => Reflect.apply(events.emit, events, [event, ...args]))
+    callSafely(() => Reflect.apply(events.emit, events, [event, ...args]))
   }
 
   /** An EventEmitter throws an 'error' that nobody listens to. Each of these has reached the call it concerns. */
   #tellHandles<Name extends keyof AvailabilityEvents>(event: Name, ...args: AvailabilityEvents[Name]): void {
     const { events } = this.#inside
-    if (events.listenerCount(event) > 0) quietly(() => Reflect.apply(events.emit, events, [event, ...args]))
-  }
-}
-
-/** A listener that throws must not stop the pool half-way; its error ends as an uncaught one all the same. */
-function quietly(emit: () => unknown): void {
-  try {
-    emit()
-  } catch (error) {
-    process.nextTick(() => {
-      throw error
-    })
+    if (events.listenerCount(event) > 0) callSafely(() => Reflect.apply(events.emit, events, [event, ...args]))
   }
 }
 

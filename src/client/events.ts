@@ -1,4 +1,4 @@
-// Owns an EventEmitter whose events have types. Knows no event.
+// Owns an EventEmitter whose events have types, and how listeners are called. Knows no event.
 
 import { EventEmitter } from 'node:events'
 
@@ -20,5 +20,16 @@ export class TypedEmitter<Events extends EventsOf<Events>> extends EventEmitter 
 
   override emit<Name extends keyof Events & string>(event: Name, ...args: Events[Name]): boolean {
     return super.emit(event, ...args)
+  }
+}
+
+/** A listener that throws stops neither us nor the others; its error ends as an uncaught one all the same. */
+export function callSafely(call: () => unknown): void {
+  try {
+    call()
+  } catch (error) {
+    process.nextTick(() => {
+      throw error
+    })
   }
 }

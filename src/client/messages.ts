@@ -2,6 +2,7 @@
 // Knows no connection.
 
 import type { Reply } from '../resp/types.js'
+import { callSafely } from './events.js'
 import type { SubscriptionKind, Subscriptions } from './subscriptions.js'
 
 interface Message {
@@ -46,15 +47,4 @@ function tell<T extends string | Buffer>(
   channel: T,
 ): void {
   for (const listener of listeners) callSafely(() => listener(payload, channel))
-}
-
-/** A listener that throws keeps nothing from the others; its error ends as an uncaught one all the same. */
-export function callSafely(call: () => unknown): void {
-  try {
-    call()
-  } catch (error) {
-    process.nextTick(() => {
-      throw error
-    })
-  }
 }

@@ -4,6 +4,7 @@
 import { ArgumentError } from '../base/errors.js'
 import type { RedisArgument } from '../command/definitions.js'
 import { wireNameOf } from '../command/names.js'
+import { isClientName } from '../connection/options.js'
 import type { CommandSettings } from './command-set.js'
 import { type ConnectionPool, insideOf, isConnectionPool, poolFrom } from './connection-pool.js'
 import type { Extended } from './extensions.js'
@@ -34,7 +35,7 @@ export class View {
   async session(args: readonly RedisArgument[]): Promise<unknown> {
     if (this.dialect !== 'node-redis' || wireNameOf(args) !== 'CLIENT SETNAME') throw refusal(args)
     const name = String(args[2])
-    if (!/^[!-~]*$/.test(name)) {
+    if (name !== '' && !isClientName(name)) {
       const message = 'CLIENT SETNAME: expected printable ASCII characters without spaces'
       throw new ArgumentError(message, { command: 'CLIENT SETNAME', outcome: 'not-sent' })
     }

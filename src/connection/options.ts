@@ -82,6 +82,9 @@ export interface ResolvedConnectionOptions
 
 const isHost = (value: string): boolean => isIP(value) !== 0 || /^[^\s\p{Cc}/\\@:[\]?#%<>^|,]{1,255}$/u.test(value)
 
+/** What servers take as the name of a client. https://redis.io/docs/latest/commands/client-setname/ */
+export const isClientName = (value: string): boolean => /^[!-~]+$/.test(value)
+
 export const connectionOptionTable: OptionTable<ConnectionValues> = {
   host: text({
     default: 'localhost',
@@ -135,7 +138,7 @@ export const connectionOptionTable: OptionTable<ConnectionValues> = {
   clientName: text({
     default: undefined,
     expected: 'printable ASCII characters without spaces',
-    matches: (value) => /^[!-~]+$/.test(value),
+    matches: isClientName,
     also: ['connectionName'],
     doc: "Name of the connections in the server's CLIENT LIST.",
   }),
