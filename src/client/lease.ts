@@ -82,16 +82,28 @@ export class Lease<
   watch(keys: RedisVariadicArgument): Promise<'OK'> {
     const { keyPrefix } = this.#settings
     const all = Array.isArray(keys) ? keys : [keys]
-    return this.sendCommand<'OK'>(['WATCH', ...all.map((key) => withPrefix(keyPrefix, key))])
+    return this.#change(['WATCH', ...all.map((key) => withPrefix(keyPrefix, key))])
+  }
+
+  WATCH(keys: RedisVariadicArgument): Promise<'OK'> {
+    return this.watch(keys)
   }
 
   unwatch(): Promise<'OK'> {
-    return this.sendCommand<'OK'>(['UNWATCH'])
+    return this.#change(['UNWATCH'])
+  }
+
+  UNWATCH(): Promise<'OK'> {
+    return this.unwatch()
   }
 
   /** Changes the database for this lease alone. */
   select(database: number): Promise<'OK'> {
-    return this.sendCommand<'OK'>(['SELECT', String(database)])
+    return this.#change(['SELECT', String(database)])
+  }
+
+  SELECT(database: number): Promise<'OK'> {
+    return this.select(database)
   }
 
   multi(): RedisTransaction<[], M, F, S, RESP, TM> {
@@ -118,7 +130,12 @@ export class Lease<
     this.release()
   }
 
-  #run(prepare: () => PreparedCommand): Promise<unknown> {
+  /** The reply is 'OK', whatever replies of commands become. */
+  #change(args: readonly RedisArgument[]): Promise<'OK'> {
+    return this.#run(() => prepareRaw(args), { ...this.#settings, typeMapping: undefined }) as Promise<'OK'>
+  }
+
+  #run(prepare: () => PreparedCommand, settings = this.#settings): Promise<unknown> {
     let command: PreparedCommand
     try {
       command = prepare()
@@ -127,7 +144,7 @@ export class Lease<
       return Promise.reject(error)
     }
     // A script goes by its source: what its holder sends behind it must not wait for whether the server knows a hash.
-    return promiseOf(command, this.#settings, this.#send)
+    return promiseOf(command, settings, this.#send)
   }
 }
 

@@ -6,12 +6,14 @@ import type {
   CommandDefinition,
   CommandReply,
   Commands,
+  RedisArgument,
   RedisFunctions,
   RedisModules,
   RedisScripts,
   ReplyWithTypeMapping,
   RespVersions,
   Tail,
+  TransformReply,
   TypeMapping,
 } from '../command/definitions.js'
 import { NO_KEY } from '../command/key-hash.js'
@@ -53,6 +55,9 @@ export class MultiErrorReply extends RespoolError {
     MultiErrorReply.prototype.name = 'MultiErrorReply'
   }
 }
+
+/** Raw arguments, and what their transform is to know besides the reply. */
+export type RawCommand = readonly RedisArgument[] & { readonly preserve?: unknown }
 
 /** Where a transaction is sent. */
 export interface TransactionTarget {
@@ -161,6 +166,29 @@ export class Transaction<
   }
 
   /**
+   * As `sendCommand`; `transformReply` makes the value in the list of replies of its reply. It is called with the reply,
+   * `args.preserve` and the type mapping.
+   */
+  addCommand(args: RawCommand, transformReply?: TransformReply): this {
+    const command = prepareRaw(args)
+    if (transformReply === undefined) return this.#add(command)
+    const given: unknown = transformReply
+    if (typeof given !== 'function') throw noTransform()
+    const { preserve } = args
+    const { typeMapping } = this.#target.settings
+    return this.#add({ ...command, transform: (reply) => transformReply(reply, preserve, typeMapping) })
+  }
+
+  /** Changes the database of a lease; refused on the handle. */
+  select(database: number, transformReply?: TransformReply): this {
+    return this.addCommand(['SELECT', String(database)], transformReply)
+  }
+
+  SELECT(database: number, transformReply?: TransformReply): this {
+    return this.select(database, transformReply)
+  }
+
+  /**
    * Sends all as MULTI … EXEC: nothing of others comes between, and after a connection loss all of it or nothing
    * was applied. Replies lose their types; `execTyped` keeps them.
    * @param asPipeline without MULTI and EXEC
@@ -170,6 +198,10 @@ export class Transaction<
   exec(asPipeline = false): Promise<unknown[]> {
     if (typeof asPipeline !== 'boolean') return Promise.reject(noCallback())
     return asPipeline ? this.#pipeline() : this.#transaction()
+  }
+
+  EXEC(asPipeline = false): Promise<unknown[]> {
+    return this.exec(asPipeline)
   }
 
   /** As `exec`, with the type of each reply. */
@@ -285,6 +317,11 @@ function mayBlock(command: string): ArgumentError {
 /** A function is as good as true, and would run the commands of a transaction without one. */
 function noCallback(): ArgumentError {
   const message = 'exec() takes true or false, and no callback: it returns a promise'
+  return new ArgumentError(message, { outcome: 'not-sent' })
+}
+
+function noTransform(): ArgumentError {
+  const message = 'addCommand() takes an array of arguments, and a function that transforms the reply'
   return new ArgumentError(message, { outcome: 'not-sent' })
 }
 

@@ -5,6 +5,7 @@ import { ArgumentError } from '../base/errors.js'
 import type { RedisArgument } from '../command/definitions.js'
 import { wireNameOf } from '../command/names.js'
 import { isClientName } from '../connection/options.js'
+import { RESP_TYPES } from '../resp/types.js'
 import type { CommandSettings } from './command-set.js'
 import { type ConnectionPool, insideOf, isConnectionPool, poolFrom } from './connection-pool.js'
 import type { Extended } from './extensions.js'
@@ -40,7 +41,7 @@ export class View {
       throw new ArgumentError(message, { command: 'CLIENT SETNAME', outcome: 'not-sent' })
     }
     await insideOf(this.pool).rename(name)
-    return 'OK'
+    return this.settings.typeMapping?.[RESP_TYPES.SIMPLE_STRING] === Buffer ? Buffer.from('OK') : 'OK'
   }
 
   /** The same with other settings. */

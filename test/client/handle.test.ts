@@ -368,6 +368,8 @@ describe('clientSetName', { skip: liveSkip }, () => {
     redis.pool.retire()
     await redis.ping()
     assert.deepEqual([...new Set(await names())], ['after'])
+    const bytes = redis.withTypeMapping({ [RESP_TYPES.SIMPLE_STRING]: Buffer })
+    assert.deepEqual(await bytes.clientSetName('after'), Buffer.from('OK'))
     assert.equal(await redis.sendCommand(['CLIENT', 'SETNAME', '']), 'OK')
     redis.pool.retire()
     await redis.ping()

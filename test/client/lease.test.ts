@@ -196,6 +196,24 @@ describe('a lease', { skip: liveSkip }, () => {
     })
   })
 
+  it('says OK to watch, unwatch and select whatever its type mapping is, by both their names', async () => {
+    const bytes = redis.withTypeMapping({ [RESP_TYPES.SIMPLE_STRING]: Buffer })
+    await bytes.lease(async (connection) => {
+      const replies: 'OK'[] = [
+        await connection.watch('l:ok'),
+        await connection.unwatch(),
+        await connection.select(1),
+        await connection.WATCH(['l:ok', 'l:other']),
+        await connection.UNWATCH(),
+        await connection.SELECT(2),
+      ]
+      assert.deepEqual(replies, Array(6).fill('OK'))
+      assert.match(String(await connection.sendCommand(['CLIENT', 'INFO'])), / db=2 /)
+      assert.deepEqual(await connection.sendCommand(['UNWATCH']), Buffer.from('OK'))
+      assert.deepEqual(await connection.ping(), Buffer.from('PONG'))
+    })
+  })
+
   it('does not come back to life after its connection was lost', async () => {
     const lease = await redis.lease()
     const gone = new Promise((resolve) => redis.once('close', resolve))

@@ -102,6 +102,53 @@ describe('a transaction', { skip: liveSkip }, () => {
     ])
   })
 
+  it('takes raw commands with what makes their values, as a transaction and as a pipeline', async () => {
+    await redis.set('t:text', 'x')
+    const mapping = { [RESP_TYPES.BLOB_STRING]: Buffer }
+    const args = Object.assign(['GET', 't:text'], { preserve: 'kept' })
+    for (const asPipeline of [false, true]) {
+      const called: unknown[] = []
+      const multi = redis
+        .withTypeMapping(mapping)
+        .multi()
+        .addCommand(args, (...given: unknown[]) => {
+          called.push(given)
+          return 'made of it'
+        })
+        .addCommand(['GET', 't:text'])
+        .addCommand(['INCR', 't:added'], (count: number) => count * 10)
+      args.push('changed later')
+      assert.deepEqual(await multi.exec(asPipeline), ['made of it', Buffer.from('x'), asPipeline ? 20 : 10])
+      assert.deepEqual(called, [[Buffer.from('x'), 'kept', mapping]])
+      args.pop()
+    }
+    const failing = redis.multi().addCommand(['INCR', 't:text'], () => assert.fail('an error is no reply'))
+    await assert.rejects(failing.exec(), { name: 'MultiErrorReply' })
+    const wrong: [unknown[], RegExp][] = [
+      [[], /expected an array of strings and Buffers/],
+      [['GET'], /expected an array of strings and Buffers/],
+      [[['GET', 5]], /^GET cannot send a number as argument 1/],
+      [[['GET', 'a'], 5], /a function that transforms the reply/],
+    ]
+    for (const [given, message] of wrong) {
+      const add = (): unknown => Reflect.apply(redis.multi().addCommand, redis.multi(), given)
+      assert.throws(add, { name: 'ArgumentError', outcome: 'not-sent', message })
+    }
+  })
+
+  it('changes the database of a lease, and of nobody else', async () => {
+    assert.throws(() => redis.multi().select(1), { name: 'ArgumentError', message: /`database` option, or use lease/ })
+    assert.throws(() => redis.multi().SELECT(1), { name: 'ArgumentError' })
+    const replies = await redis.lease((connection) => connection.multi().select(3).set('t:in 3', 'x').EXEC())
+    assert.deepEqual(replies, ['OK', 'OK'])
+    assert.equal(await redis.exists('t:in 3'), 0)
+    await redis.lease(async (connection) => {
+      assert.equal(await connection.get('t:in 3'), null)
+      await connection.select(3)
+      assert.equal(await connection.get('t:in 3'), 'x')
+    })
+  })
+
   it('refuses session commands and bad arguments before anything is sent', async () => {
     const session = (): unknown => redis.multi().sendCommand(['WATCH', 't:a'])
     assert.throws(session, (error) => error instanceof ArgumentError && /WATCH.*lease\(\)/s.test(error.message))

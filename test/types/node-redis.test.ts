@@ -161,6 +161,13 @@ const ours = {
       .execTyped(),
   mapped: (client: Ours<3, Bytes>) => client.multi().get('a').topK.list('top').push('key', 1).execAsPipelineTyped(),
   old: (client: Ours<2>) => client.multi().hGetAll('a').ts.range('series', '-', '+').zScore('z', 'm').execTyped(),
+  added: (client: Ours) =>
+    client
+      .multi()
+      .get('a')
+      .addCommand(['GET', 'a'], (reply: string) => reply)
+      .incr('b')
+      .execTyped(),
   views: (client: Ours, mapping: Bytes, signal: AbortSignal) =>
     client.withAbortSignal(signal).withTypeMapping(mapping).topK.list('top'),
 }
@@ -177,6 +184,13 @@ const theirs = {
       .execTyped(),
   mapped: (client: Theirs<3, Bytes>) => client.multi().get('a').topK.list('top').push('key', 1).execAsPipelineTyped(),
   old: (client: Theirs<2>) => client.multi().hGetAll('a').ts.range('series', '-', '+').zScore('z', 'm').execTyped(),
+  added: (client: Theirs) =>
+    client
+      .multi()
+      .get('a')
+      .addCommand(['GET', 'a'], (reply: string) => reply)
+      .incr('b')
+      .execTyped(),
   views: (client: Theirs, mapping: Bytes, signal: AbortSignal) =>
     client.withAbortSignal(signal).withTypeMapping(mapping).topK.list('top'),
 }
@@ -228,6 +242,19 @@ describe("types, beside node-redis's", () => {
     expectTypeOf<Results<typeof ours>['typed'][0]>().toEqualTypeOf<string | null>()
     expectTypeOf<Results<typeof ours>['mapped'][0]>().toEqualTypeOf<Buffer | null>()
     assert.deepEqual(Object.keys(ours), Object.keys(theirs))
+  })
+
+  it('are the same for what is added to transactions raw', () => {
+    // Never called: only its type matters.
+    const multiOf = (client: Node) => client.multi()
+    type Taken = Parameters<ReturnType<typeof multiOf>['addCommand']>
+    expectTypeOf<Taken>().toExtend<Parameters<ReturnType<Redis['multi']>['addCommand']>>()
+    expectTypeOf<Taken[1]>().toEqualTypeOf<Parameters<ReturnType<Redis['multi']>['addCommand']>[1]>()
+    expectTypeOf<Parameters<ReturnType<typeof multiOf>['select']>>().toEqualTypeOf<
+      Parameters<ReturnType<Redis['multi']>['select']>
+    >()
+    expectTypeOf<Results<typeof ours>['added']>().toEqualTypeOf<[string | null, number]>()
+    assert.equal(multiOf.length, 1)
   })
 
   it('let a handle with extensions stand where a plain one is asked for', () => {
