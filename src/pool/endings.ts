@@ -26,5 +26,7 @@ export function unsentFor({ message, reason, address, cause }: ConnectionError):
 
 /** For whoever comes too late, or still waits at the end. */
 export function closedError(): PoolClosedError {
-  return new PoolClosedError('the pool was closed', { outcome: 'not-sent' })
+  return new PoolClosedError('the pool was closed for good; duplicate() of a handle makes another', {
+    outcome: 'not-sent',
+  })
 }

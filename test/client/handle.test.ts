@@ -64,6 +64,27 @@ describe('a handle before, while and after it is used', { skip: liveSkip }, () =
     await assert.rejects(redis.ping(), PoolClosedError)
   })
 
+  it('does not come back once it was closed, and says what does: a duplicate, with all that it had', async () => {
+    const closed = createClient({ url: server.url, keyPrefix: 'again:', name: 'again' })
+    const view = closed.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })
+    await view.set('key', 'value')
+    await closed.close()
+    const advice = { code: 'ERR_POOL_CLOSED', outcome: 'not-sent', message: /duplicate\(\) of a handle makes another/ }
+    const calls = [
+      () => view.connect(),
+      () => view.get('key'),
+      () => view.lease(),
+      () => view.multi().get('key').exec(),
+      () => view.subscribe('news', () => assert.fail('it listens')),
+    ]
+    for (const call of calls) await assert.rejects(call, advice)
+    await using again = view.duplicate()
+    assert.equal(await again.connect(), again)
+    assert.deepEqual(await again.get('key'), Buffer.from('value'))
+    assert.equal((await again.clientInfo()).name, 'again')
+    assert.equal(closed.isOpen, false)
+  })
+
   it('ends by the deprecated names too', async () => {
     const one = createClient({ url: server.url })
     const last = one.echo('accepted before')
@@ -248,6 +269,26 @@ describe('the events of a handle', { skip: liveSkip }, () => {
     await assert.rejects(redis.connect(), ConnectionError)
     assert.equal(redis.emit('error', new Error('dropped')), false)
     redis.destroy()
+  })
+
+  it('may be listened to by many handles of a pool without a warning of Node.js', async () => {
+    const warnings: string[] = []
+    const warned = ({ message }: Error): void => {
+      warnings.push(message)
+    }
+    process.on('warning', warned)
+    const pool = new ConnectionPool()
+    let heard = 0
+    for (let handles = 0; handles < 12; handles++) {
+      const redis = new Redis({ pool })
+      for (const event of ['error', 'ready', 'end'] as const) redis.on(event, () => heard++)
+    }
+    pool.destroy()
+    // A warning is told a tick after its cause.
+    await tick()
+    process.off('warning', warned)
+    assert.deepEqual(warnings, [])
+    assert.equal(heard, 12)
   })
 
   it('tell nothing of connections that respool ends by itself', async () => {

@@ -12,9 +12,37 @@ import {
   RESP_TYPES,
   Redis,
 } from '../../src/index.js'
+import { FakeServer } from '../support/fake-server.js'
 import { liveRedis } from '../support/live-redis.js'
 import { NOISE } from '../support/noise.js'
 import { liveSkip, type RedisProcess } from '../support/redis-process.js'
+import { OK } from '../support/resp.js'
+
+describe('a lease that imports hashes', () => {
+  it('prepares a fieldset where it uses it, and ends its connection; a handle says to do so', async () => {
+    await using server = await FakeServer.start()
+    server.expect('HIMPORT').always().reply(OK)
+    await using redis = new Redis(server.url)
+    await redis.lease(async (connection) => {
+      await connection.hImportPrepare('user', ['name', 'age'])
+      await connection.hImportSet('user:1', 'user', ['ann', '7'])
+    })
+    const imports = server.received.filter(([name]) => name === 'HIMPORT')
+    assert.deepEqual(imports, [
+      ['HIMPORT', 'PREPARE', 'user', 'name', 'age'],
+      ['HIMPORT', 'SET', 'user:1', 'user', 'ann', '7'],
+    ])
+    assert.equal(redis.pool.stats().counters.closed.dirty, 1)
+    const calls: [() => Promise<unknown>, RegExp][] = [
+      [() => redis.hImportPrepare('user', ['name']), /^HIMPORT PREPARE concerns one connection.* lease\(\)/],
+      [() => redis.hImportSet('user:2', 'user', ['bob']), /^HIMPORT SET .* a fieldset .* lease\(\)$/],
+      [() => redis.hImportDiscard('user'), /^HIMPORT DISCARD .* lease\(\)/],
+      [() => redis.hImportDiscardAll(), /^HIMPORT DISCARDALL .* lease\(\)/],
+    ]
+    for (const [call, message] of calls)
+      await assert.rejects(call, { name: 'ArgumentError', outcome: 'not-sent', message })
+  })
+})
 
 describe('a lease', { skip: liveSkip }, () => {
   let server: RedisProcess
