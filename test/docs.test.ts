@@ -7,7 +7,14 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { dirname, join, relative } from 'node:path'
 import { describe, it } from 'node:test'
 import type { AnyOptionTable, OptionRow } from '../src/base/option-table.js'
-import { clientRules, commandRules, poolRules, type Rules, socketRules } from '../src/client/node-redis-rules.js'
+import {
+  clientRules,
+  commandRules,
+  formerRules,
+  poolRules,
+  type Rules,
+  socketRules,
+} from '../src/client/node-redis-rules.js'
 import { clientOptionTable, ownOptions } from '../src/client/options.js'
 import { connectionOptionTable } from '../src/connection/options.js'
 import * as respool from '../src/index.js'
@@ -69,6 +76,7 @@ describe('the page on migrating', () => {
     socket: socketRules,
     command: commandRules,
     pool: poolRules,
+    former: formerRules,
   }
   for (const [name, rules] of Object.entries(tables)) {
     it(`has what becomes of the options of node-redis, ${name}, as the code has it`, () => {

@@ -2,7 +2,7 @@
 // goes is decided by the handle that the method was called on.
 
 import { ArgumentError } from '../base/errors.js'
-import { checkArguments, parseArguments } from '../command/arguments.js'
+import { checkAllSent, checkArguments, parseArguments } from '../command/arguments.js'
 import { CATALOG, type CatalogEntry } from '../command/catalog.js'
 import type { CommandDefinition, RedisArgument, TypeMapping } from '../command/definitions.js'
 import { hasNamesFromData, keepingNames } from '../command/field-names.js'
@@ -50,6 +50,8 @@ export interface CommandSource extends Pick<CatalogEntry, 'wire' | 'load'> {
   readonly namesFromData?: boolean
   /** Whether its replies may be kept. Default: they are not, because nobody knows which writes change them. */
   readonly cacheable?: boolean
+  /** Whether it may take text that it does not send. Default: whoever gives some means it to be sent. */
+  readonly keepsText?: boolean
 }
 
 /** One definition with what never changes about it. */
@@ -60,6 +62,8 @@ export class BoundCommand {
   readonly #route: Route | 'by-arguments'
   #definition: CommandDefinition | undefined
   readonly #namesFromData: boolean
+  /** So many arguments in front are its name; less than any number where text may be left out. */
+  readonly #words: number
   #transforms = true
 
   constructor(entry: CommandSource, route = staticRouteOf(entry.wire), script?: Script) {
@@ -67,6 +71,7 @@ export class BoundCommand {
     this.#entry = entry
     this.#script = script
     this.#route = route
+    this.#words = entry.keepsText ? Number.NEGATIVE_INFINITY : entry.wire.split(' ').length
     this.#namesFromData = entry.namesFromData ?? hasNamesFromData(entry.wire)
   }
 
@@ -76,6 +81,8 @@ export class BoundCommand {
     const definition = this.#definition ?? this.#load()
     const parsed = parseArguments(definition, this.name, callArguments, keyPrefix)
     const args = parsed.redisArgs
+    // Hardly any call has more arguments than it sends, and then they are options mostly.
+    if (callArguments.length > args.length - this.#words) checkAllSent(args, this.name, callArguments)
     const key = parsed.orderingKey
     return {
       args,

@@ -201,13 +201,13 @@ function checkNumberOfKeys(path: string, definition: object): void {
 
 /** Its arguments decide where it runs: only they have its name on the wire. Labels and fields become properties. */
 function moduleCommand(wire: string, definition: CommandDefinition): BoundCommand {
-  return new BoundCommand({ wire, load: () => definition, namesFromData: true }, 'by-arguments')
+  return new BoundCommand({ wire, load: () => definition, namesFromData: true, keepsText: true }, 'by-arguments')
 }
 
 function functionCommand(wire: string, definition: CommandDefinition): BoundCommand {
   const name = wire.slice(wire.indexOf('.') + 1)
   const leading = [definition.IS_READ_ONLY ? 'FCALL_RO' : 'FCALL', name, ...numberOfKeys(definition)]
-  return new BoundCommand({ wire, load: () => behind(leading, definition) }, 'shared')
+  return new BoundCommand({ wire, load: () => behind(leading, definition), keepsText: true }, 'shared')
 }
 
 function scriptCommand(path: string, name: string, script: unknown): BoundCommand {
@@ -223,7 +223,10 @@ function scriptCommand(path: string, name: string, script: unknown): BoundComman
   const isReadOnly = script.IS_READ_ONLY === true
   const leading = [isReadOnly ? 'EVAL_RO' : 'EVAL', source, ...numberOfKeys(script)]
   const byHash = isReadOnly ? 'EVALSHA_RO' : 'EVALSHA'
-  return new BoundCommand({ wire: name, load: () => behind(leading, script) }, 'shared', { hash, byHash })
+  return new BoundCommand({ wire: name, load: () => behind(leading, script), keepsText: true }, 'shared', {
+    hash,
+    byHash,
+  })
 }
 
 /** The definition of a command that the caller's definition only ends. */

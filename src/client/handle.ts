@@ -8,6 +8,9 @@ import { type ConnectionPool, type HandleEvents, insideOf } from './connection-p
 type Event = keyof HandleEvents
 type Listener<Name extends Event> = (...args: HandleEvents[Name]) => void
 
+/** What other clients tell of a subscription, and nobody tells here. */
+const EVENTS_OF_SUBSCRIPTIONS = /^[ps]?(message|(un)?subscribe)(_?buffer)?$/i
+
 /** What an EventEmitter takes as the name of an event. */
 type AnyName = string | symbol
 
@@ -99,14 +102,17 @@ export abstract class Handle {
    * As `close()`, with the reply of the command QUIT.
    * @deprecated use `close()`
    */
-  async quit(): Promise<string> {
+  async quit(callback?: never): Promise<string> {
+    if (typeof callback === 'function') {
+      throw new ArgumentError('quit() takes no callback: it returns a promise', { outcome: 'not-sent' })
+    }
     await this.close()
     return 'OK'
   }
 
   /** @deprecated use `close()` */
-  QUIT(): Promise<string> {
-    return this.quit()
+  QUIT(callback?: never): Promise<string> {
+    return this.quit(callback)
   }
 
   /**
@@ -173,6 +179,10 @@ export abstract class Handle {
     event: Name,
     listener: Listener<Name>,
   ): this {
+    if (method !== 'off' && EVENTS_OF_SUBSCRIPTIONS.test(String(event))) {
+      const message = `${event} is no event of a handle: give subscribe() or pSubscribe() a listener`
+      throw new ArgumentError(message, { outcome: 'not-sent' })
+    }
     const { events } = insideOf(this.pool)
     Reflect.apply(events[method], events, [event, listener])
     return this

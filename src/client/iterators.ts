@@ -1,6 +1,7 @@
 // Owns iteration by cursor over keys and over the elements of one key: a command for each page, and no connection between
 // pages. Knows neither pools nor leases. https://redis.io/docs/latest/commands/scan/
 
+import { ArgumentError } from '../base/errors.js'
 import type {
   CommandReply,
   Commands,
@@ -88,9 +89,13 @@ async function* pages(
   target: CommandTarget,
   { method, take }: Iteration,
   key: readonly unknown[],
-  options: ScanIteratorOptions | undefined,
+  options: unknown,
 ): AsyncGenerator<unknown, void, unknown> {
   const command = commandCalled(method)
+  if (!isOptions(options)) {
+    const message = `${method} takes its options as an object: { MATCH: 'user:*' }`
+    throw new ArgumentError(message, { command: method, outcome: 'not-sent' })
+  }
   let cursor: unknown = options?.cursor ?? '0'
   do {
     const page: unknown = await target.runCommand(command, [...key, cursor, options])
@@ -114,7 +119,7 @@ export function addIterators(prototype: CommandTarget): void {
   for (const [name, iteration] of Object.entries(ITERATIONS)) {
     const value = function (this: CommandTarget, ...args: unknown[]): AsyncGenerator<unknown, void, unknown> {
       const options = args[iteration.hasKey ? 1 : 0]
-      return pages(this, iteration, iteration.hasKey ? [args[0]] : [], isOptions(options) ? options : undefined)
+      return pages(this, iteration, iteration.hasKey ? [args[0]] : [], options)
     }
     Object.defineProperty(prototype, name, { value, writable: true, configurable: true })
   }

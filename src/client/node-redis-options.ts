@@ -8,7 +8,15 @@ import type { RespVersions, TypeMapping } from '../command/definitions.js'
 import type { StreamingCredentials } from '../connection/credentials.js'
 import type { Login } from '../connection/handshake.js'
 import type { ConnectionPool } from './connection-pool.js'
-import { clientRules, commandRules, poolRules, type Rules, socketRules, TLS_OPTIONS } from './node-redis-rules.js'
+import {
+  clientRules,
+  commandRules,
+  formerRules,
+  poolRules,
+  type Rules,
+  socketRules,
+  TLS_OPTIONS,
+} from './node-redis-rules.js'
 import { type GivenOptions, optionsOfUrl, ownOptions, type RedisOptions } from './options.js'
 
 type TlsName = (typeof TLS_OPTIONS)[number]
@@ -93,9 +101,11 @@ export interface PoolSizeOptions {
  */
 export function translateClientOptions(input: unknown, isNodeRedis = true): GivenOptions {
   const where = "createClient's options"
+  if (typeof input === 'number' || typeof input === 'string' || input instanceof URL) throw noObject(where)
   const given = readPlainObject(input, where)
   const own = ownOptions()
-  const rules: Rules = isNodeRedis ? clientRules : { ...clientRules, name: { ...clientRules.name, read: asLabel } }
+  const current: Rules = isNodeRedis ? clientRules : { ...clientRules, name: { ...clientRules.name, read: asLabel } }
+  const rules: Rules = { ...formerRules, ...current }
   const options = new Collected()
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue
@@ -151,6 +161,11 @@ class Collected {
       this.add(rule.read(value, `${where}.${name}`, given), where)
     }
   }
+}
+
+/** The arguments of `createClient` in node-redis 3: a port and a host, a path or a URL. */
+function noObject(where: string): OptionError {
+  return new OptionError(`${where}: expected one object: { url }, or { socket: { host, port } }`)
 }
 
 const asLabel = (name: unknown): GivenOptions => ({ name })

@@ -121,6 +121,30 @@ export const clientRules = {
   scripts: nested('taken as they are'),
 } satisfies Rules
 
+/** Options that `createClient` had in node-redis 3 and 4. */
+export const formerRules = {
+  legacyMode: refused('commands return promises here, and take no callback'),
+  isolationPoolOptions: refused('lease() takes its connections from the same pool: use maxConnections'),
+  db: refused('use database'),
+  user: refused('use username'),
+  auth_pass: refused('use password'),
+  prefix: refused('use keyPrefix'),
+  connect_timeout: refused('use socket.connectTimeout'),
+  retry_strategy: refused('use socket.reconnectStrategy, a function of the number of retries and the error'),
+  retry_max_delay: refused('use socket.reconnectStrategy, or backoffMax'),
+  max_attempts: refused('use socket.reconnectStrategy'),
+  retry_unfulfilled_commands: refused('use retry, which says what is sent again'),
+  socket_keepalive: refused('use socket.keepAlive'),
+  socket_initial_delay: refused('use socket.keepAliveInitialDelay'),
+  enable_offline_queue: refused('set acquireTimeout, the longest wait for a connection', true),
+  no_ready_check: refused('a connection is used when it has answered'),
+  return_buffers: refused('use typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer }', false),
+  detect_buffers: refused('use withTypeMapping() where replies are to be Buffers', false),
+  string_numbers: refused('use typeMapping: { [RESP_TYPES.NUMBER]: String }', false),
+  disable_resubscribing: refused('what a handle listens to is subscribed to again; the event `gap` tells of it', false),
+  rename_commands: refused('use sendCommand() with the new name'),
+} satisfies Rules
+
 /** Options in `socket`, those of TLS excepted, which go into `tls` as they are. */
 export const socketRules = {
   host: becomes('host'),

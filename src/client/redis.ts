@@ -1,5 +1,6 @@
 // Owns `Redis`, the handle a program holds: all commands, leases and transactions over a pool, its own or a shared one.
 
+import { ArgumentError } from '../base/errors.js'
 import type {
   RedisArgument,
   RedisFunctions,
@@ -217,12 +218,12 @@ export class Redis<
 
   /** As `lease(use)`, under the name that node-redis's pool gives it. */
   execute<T>(use: (connection: RedisLease<M, F, S, RESP, TM>) => T | PromiseLike<T>): Promise<T> {
-    return this.lease(use)
+    return this.#leaseFor('execute', use)
   }
 
   /** As `lease(use)`. */
   executeIsolated<T>(use: (connection: RedisLease<M, F, S, RESP, TM>) => T | PromiseLike<T>): Promise<T> {
-    return this.lease(use)
+    return this.#leaseFor('executeIsolated', use)
   }
 
   /** The same pool, with replies of other types: `withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })`. */
@@ -266,6 +267,16 @@ export class Redis<
   /** @internal */
   protected get listeningSettings(): CommandSettings {
     return this.#settings
+  }
+
+  /** Without a function there would be a lease that nobody gives back. */
+  async #leaseFor<T>(
+    method: string,
+    use: (connection: RedisLease<M, F, S, RESP, TM>) => T | PromiseLike<T>,
+  ): Promise<T> {
+    const given: unknown = use
+    if (typeof given === 'function') return this.lease(use)
+    throw new ArgumentError(`${method}() takes a function of the connection it lends`, { outcome: 'not-sent' })
   }
 
   async #lease(options: LeaseOptions | undefined): Promise<RedisLease<M, F, S, RESP, TM>> {

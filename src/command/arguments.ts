@@ -117,6 +117,17 @@ export function parseArguments(
 }
 
 /**
+ * Throws an `ArgumentError` for text or bytes that a definition has left out: it takes several keys as one array, and
+ * options as one object, and says nothing of what stands behind. `args` begin with as many words as `name` has.
+ */
+export function checkAllSent(args: readonly unknown[], name: string, callArguments: readonly unknown[]): void {
+  let given = name.split(' ').length
+  for (const argument of callArguments) if (isArgument(argument)) given++
+  if (given <= args.length) return
+  throw notSent(name, 'has no place for all of these arguments: give several as an array, and options as an object')
+}
+
+/**
  * Throws an `ArgumentError` unless every argument is a string or a Buffer. With the call's own arguments it also
  * finds values that a definition has already turned into text, such as `NaN` or `[object Object]`.
  */

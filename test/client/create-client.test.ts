@@ -10,6 +10,7 @@ import { translateClientOptions, translatePoolOptions } from '../../src/client/n
 import {
   clientRules,
   commandRules,
+  formerRules,
   poolRules,
   type Rules,
   socketRules,
@@ -53,6 +54,7 @@ const tables: readonly (readonly [string, Rules])[] = [
   ['socket', socketRules],
   ['commandOptions', commandRules],
   ['createClientPool', poolRules],
+  ['createClient', formerRules],
 ]
 
 describe('every option of node-redis', () => {
@@ -252,6 +254,27 @@ describe('the options of createClient', () => {
       refusal(() => createClientPool({ acquireTimeout: 1 }, { acquireTimeout: 2 })),
       /^acquireTimeout: is given twice/,
     )
+  })
+
+  it('of older versions, and their arguments, are errors that say what is there now', () => {
+    assert.match(
+      refusal(() => createClient(Object({ legacyMode: true }))),
+      /^legacyMode: commands return promises here/,
+    )
+    assert.match(
+      refusal(() => createClient(Object({ auth_pass: 'x' }))),
+      /^auth_pass: use password$/,
+    )
+    assert.match(
+      refusal(() => createClient().duplicate(Object({ retry_strategy: () => 5 }))),
+      /^retry_strategy: use socket\.reconnectStrategy/,
+    )
+    const { address } = createClient({ host: 'h', port: 7 }).pool.stats()
+    assert.equal(address, 'h:7', 'these two have the same names here')
+    for (const args of [[6379, 'h'], ['redis://u:c4nary@h'], [new URL('redis://u:c4nary@h')], ['/tmp/s']]) {
+      const message = refusal(() => Reflect.apply(createClient, undefined, args))
+      assert.equal(message, "createClient's options: expected one object: { url }, or { socket: { host, port } }")
+    }
   })
 
   it('show no secret', () => {

@@ -133,6 +133,8 @@ describe('a handle before, while and after it is used', { skip: liveSkip }, () =
     await assert.rejects(Promise.resolve(untyped(redis, 'set', 'key', 'value', callback)), noCallback)
     await assert.rejects(Promise.resolve(untyped(redis, 'ping', callback)), noCallback)
     await assert.rejects(Promise.resolve(untyped(redis.multi().incr('key'), 'exec', callback)), noCallback)
+    await assert.rejects(Promise.resolve(untyped(redis, 'quit', callback)), noCallback)
+    await assert.rejects(Promise.resolve(untyped(redis, 'QUIT', callback)), noCallback)
     assert.throws(() => untyped(redis.multi(), 'get', 'key', callback), ArgumentError)
     await redis.lease((connection) =>
       assert.rejects(Promise.resolve(untyped(connection, 'get', 'k', callback)), noCallback),
@@ -145,6 +147,28 @@ describe('a handle before, while and after it is used', { skip: liveSkip }, () =
       await assert.rejects(Promise.resolve(untyped(redis, method, ...args)), { code: 'ERR_ARGUMENT' })
     }
     assert.equal(await redis.exists('key'), 0)
+    for (const method of ['execute', 'executeIsolated']) {
+      const executed = Promise.resolve(untyped(redis, method, 'no function'))
+      await assert.rejects(executed, { code: 'ERR_ARGUMENT', message: /^execute\w*\(\) takes a function/ })
+    }
+    assert.deepEqual([redis.pool.stats().connections.leased, redis.pool.stats().waiting.total], [0, 0])
+  })
+
+  it('has no events of subscriptions, and says where messages come', () => {
+    const redis = createClient()
+    const listener = (): void => assert.fail('nobody tells it')
+    for (const method of ['on', 'once', 'addListener', 'prependListener', 'prependOnceListener']) {
+      for (const event of ['message', 'pmessage', 'smessage', 'message_buffer', 'pmessageBuffer', 'subscribe']) {
+        assert.throws(() => untyped(redis, method, event, listener), {
+          name: 'ArgumentError',
+          message: `${event} is no event of a handle: give subscribe() or pSubscribe() a listener`,
+        })
+      }
+    }
+    untyped(redis, 'off', 'message', listener)
+    untyped(redis, 'on', Symbol('message'), listener)
+    untyped(redis, 'on', 'of the program', listener)
+    assert.equal(redis.eventNames().length, 2)
   })
 
   it('has none of the names by which libraries tell other clients', () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { describe, it } from 'node:test'
-import { CommandArguments, parseArguments } from '../../src/command/arguments.js'
+import { CommandArguments, checkAllSent, parseArguments } from '../../src/command/arguments.js'
 import { CATALOG } from '../../src/command/catalog.js'
 import { type CommandParser, definitionOf, type RedisArgument } from '../../src/command/definitions.js'
 import { wireNameOf } from '../../src/command/names.js'
@@ -53,6 +53,7 @@ describe('every definition', () => {
           const parsed = parseArguments(entry.load(), method, call)
           assert.equal(wireNameOf(parsed.redisArgs), entry.wire, method)
           assert.equal(orderingKeyOf(parsed.redisArgs), parsed.orderingKey, method)
+          checkAllSent(parsed.redisArgs, entry.wire, call)
         }
       }
     }

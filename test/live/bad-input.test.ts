@@ -171,6 +171,11 @@ describe('a wrong call', { skip: liveSkip }, () => {
       ['expire', ['key', Number.NaN], /^EXPIRE .*NaN/],
       ['del', [[undefined]], /^DEL /],
       ['zAdd', ['key', { score: 1 }], /^ZADD /],
+      ['set', ['key', 'value', 'EX', 5], /^SET has no place for all of these arguments: .* options as an object/],
+      ['mGet', ['kept', 'other'], /^MGET has no place .* several as an array/],
+      ['del', ['kept', 'other'], /^DEL has no place /],
+      ['sAdd', ['key', 'a', Buffer.from('b')], /^SADD has no place /],
+      ['configGet', ['save', 'appendonly'], /^CONFIG GET has no place /],
       ['sendCommand', [], /expected an array of strings and Buffers/],
       ['sendCommand', ['GET key'], /expected an array of strings and Buffers/],
       ['sendCommand', [[]], /needs at least the name of a command/],
@@ -193,6 +198,21 @@ describe('a wrong call', { skip: liveSkip }, () => {
     )
     assert.match(stats.cmdstat_get ?? '', new RegExp(`calls=${calls.length},`))
     assert.equal(redis.pool.stats().connections.total <= 2, true)
+  })
+
+  it('of an iteration takes no pattern for options, which would go over all keys', async () => {
+    for (const [name, ...args] of [
+      ['scanIterator', 'user:*'],
+      ['hScanIterator', 'key', 'f*'],
+      ['zScanIterator', 'key', 5],
+    ]) {
+      assert.ok(typeof name === 'string')
+      const pages = loosely(redis, name, ...args)
+      const error = await errorOf(() => loosely(Object(pages), 'next'))
+      assert.ok(error instanceof ArgumentError, String(error))
+      assert.match(error.message, /^[HZ]?SCAN takes its options as an object/)
+    }
+    for await (const page of redis.scanIterator()) assert.deepEqual(page, ['kept'])
   })
 
   it('of an unknown command is the answer of the server', async () => {
@@ -280,6 +300,7 @@ describe('a wrong call', { skip: liveSkip }, () => {
       for (const call of calls) {
         const error = await errorOf(call)
         assert.ok(error instanceof PoolClosedError, String(error))
+        assert.match(error.message, /duplicate\(\) of a handle makes another/)
         assert.equal(error.outcome, 'not-sent')
       }
       assert.ok((await errorOf(() => lease.get('kept'))) instanceof LeaseReleasedError)
