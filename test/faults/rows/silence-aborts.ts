@@ -19,6 +19,8 @@ const SLICE = 16
 const GIVEN_UP = new Error('given up')
 /** Calls that are made with a signal; the others wait beside them. */
 const IMPATIENT = 0.7
+/** Of these, the calls whose signal is aborted once they have ended: only they can leave a listener behind, for sure. */
+const TOO_LATE = 0.1
 /** Commands that may be under way on a lane: all that there are, or so few that most callers give up in a queue. */
 const WIDE = 1_000
 const NARROW = 4
@@ -59,6 +61,7 @@ async function underAborts(context: Context, pipelining: number): Promise<Outcom
           ? atLeast('calls that had to wait behind a full lane', counters.waited, wanted)
           : atLeast('writes that were given up, and applied', appliedInDoubt(report), 1),
         exactly('replies to leases and blocking commands that were crossed', crossed.length, 0),
+        atLeast('calls that had ended before their signal was aborted', impatient.tooLate, Math.ceil(wanted / 20)),
         exactly('listeners left on signals', impatient.listeners, 0),
         exactly('connections that ended, but for those that a lease left changed', endedConnections(stats) - dirty, 0),
       ],
@@ -69,6 +72,8 @@ async function underAborts(context: Context, pipelining: number): Promise<Outcom
 /** Makes calls with signals of their own, and aborts them at a moment of chance. */
 class Impatience {
   givenUp = 0
+  /** Calls whose signal was aborted for nothing, on purpose. */
+  tooLate = 0
   /** Of signals whose call had ended, before anybody aborted those that nobody had aborted. */
   listeners = 0
   readonly #redis: Redis
@@ -103,6 +108,12 @@ class Impatience {
       this.listeners += getEventListeners(controller.signal, 'abort').length
     }
     const ended = called.then(end, end)
+    if (random() < TOO_LATE) {
+      await ended
+      this.tooLate++
+      controller.abort(GIVEN_UP)
+      return called
+    }
     const moment = pick(random, Object.values(MOMENTS))(random)
     if (moment !== undefined) await Promise.race([moment, ended])
     controller.abort(GIVEN_UP)
