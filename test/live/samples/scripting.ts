@@ -42,7 +42,7 @@ export const SCRIPTING: readonly Sample[] = [
   call('FUNCTION_LOAD', [CODE], NONE),
   call('FUNCTION_LOAD', [CODE, { REPLACE: true }], LIB),
   call('FUNCTION_LOAD', ['no code']),
-  call('FUNCTION_RESTORE', ['no dump', 'FLUSH']),
+  call('FUNCTION_RESTORE', ['no dump', { mode: 'FLUSH' }]),
   call('FUNCTION_STATS', [], LIB),
   raw('FUNCTION HELP'),
   call('PUBLISH', ['channel', 'message']),
