@@ -17,7 +17,7 @@ export {
   RespoolError,
   WatchError,
 } from './base/errors.js'
-export type { DurationSummary } from './base/histogram.js'
+export type { DurationBucket, DurationSummary } from './base/histogram.js'
 export { VERSION } from './base/version.js'
 export type { CloseOptions, CommandOptions, LeaseOptions } from './client/call-options.js'
 export {
@@ -65,6 +65,6 @@ export type { ClientSideCacheOptions } from './pool/cache-options.js'
 export type { CacheStats } from './pool/client-side-cache.js'
 export { ConnectionPoolTimeoutError, type ExhaustionCause, type Verdict } from './pool/exhaustion.js'
 export type { Place } from './pool/roster.js'
-export type { HolderStats, PoolStats } from './pool/stats.js'
+export type { CommandStats, DurationStats, HolderStats, PeakStats, PoolStats, StatsOptions } from './pool/stats.js'
 export type { BackoffStrategy } from './pool/supply.js'
 export { RESP_TYPES, VerbatimString } from './resp/types.js'

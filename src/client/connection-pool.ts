@@ -10,7 +10,7 @@ import { Anchor, describeAddress, dialerFor } from '../connection/transport.js'
 import type { PoolEvents } from '../pool/contract.js'
 import { type PoolLimits, type PoolOptions, type ResolvedPoolOptions, readPoolLimits } from '../pool/options.js'
 import { Pool } from '../pool/pool.js'
-import type { HolderStats, PoolStats } from '../pool/stats.js'
+import type { HolderStats, PoolStats, StatsOptions } from '../pool/stats.js'
 import { Availability, type AvailabilityEvents, type AvailabilityHost } from './availability.js'
 import { guarded } from './backoff-strategy.js'
 import { type CloseOptions, readCloseTimeout } from './call-options.js'
@@ -160,8 +160,8 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
   }
 
   /** A plain snapshot, taken now. */
-  stats(): PoolStats {
-    return this.#pool.stats()
+  stats(options?: StatsOptions): PoolStats {
+    return this.#pool.stats(options)
   }
 
   /** Changes the bounds at any time, both ways; connections above them end when they are free. */

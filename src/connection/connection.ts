@@ -23,7 +23,7 @@ import { confirmsSubscription, MESSAGE_MAPPING } from './push.js'
 import { redacted } from './redaction.js'
 import { Request } from './request.js'
 import { RoundTrip } from './round-trip.js'
-import { Slots } from './slots.js'
+import { type OwedReplies, Slots } from './slots.js'
 import type { Dialer, Transport, TransportEvents } from './transport.js'
 
 /**
@@ -46,8 +46,14 @@ export class Connection implements ReplyHandler, TransportEvents {
   protocol: 2 | 3 = 3
   state: ConnectionState = 'connecting'
   readonly roundTrip = new RoundTrip()
+  /** What it owes replies to. */
+  readonly slots: OwedReplies
   error: ConnectionError | undefined
   errorReplies = 0
+  /** When the newest chunk came. */
+  readAt = 0
+  bytesRead = 0
+  bytesWritten = 0
   /** Whether the socket still holds back what was written. */
   saturated = false
   /** Tells messages from replies where both look alike: pub/sub under RESP2, and MONITOR. */
@@ -78,6 +84,7 @@ export class Connection implements ReplyHandler, TransportEvents {
     this.#owner = owner
     this.#handshake = handshake
     this.#decoder = new Decoder(this, { maxReplySize: settings.maxReplySize })
+    this.slots = this.#slots
     this.createdAt = clock.now()
     this.activeAt = this.createdAt
     this.usedAt = this.createdAt
@@ -94,12 +101,9 @@ export class Connection implements ReplyHandler, TransportEvents {
     return this.#slots.inFlight
   }
 
-  get sent(): number {
-    return this.#slots.sent
-  }
-
-  get answered(): number {
-    return this.#slots.answered
+  /** When the command was written whose reply was last taken. */
+  get writtenAt(): number {
+    return this.roundTrip.writtenAt(this.#slots.answered - 1)
   }
 
   get isAwaited(): boolean {
@@ -108,11 +112,7 @@ export class Connection implements ReplyHandler, TransportEvents {
 
   /** Whether it has ever answered more than the handshake. */
   get hasServed(): boolean {
-    return this.answered > this.#greeted
-  }
-
-  get isBlocked(): boolean {
-    return this.#slots.isBlocked
+    return this.#slots.answered > this.#greeted
   }
 
   get isClosed(): boolean {
@@ -147,11 +147,6 @@ export class Connection implements ReplyHandler, TransportEvents {
     if (request === undefined) return
     this.#encoder.encode(request.args)
     this.#slots.push(request)
-  }
-
-  /** The requests that hold slots, oldest first, tombstones included. */
-  slots(): Iterable<Request> {
-    return this.#slots
   }
 
   /** Whether the oldest unanswered command waits longer than RFC 6298 expects. */
@@ -197,6 +192,7 @@ export class Connection implements ReplyHandler, TransportEvents {
   #lose(request: Request, outcome: Outcome, cause: ConnectionError, mayRepeat = true): void {
     if (request.state === 'settled') return
     const error = lossOf(request.label, outcome, cause)
+    request.startedAt ??= this.roundTrip.oldest
     if (!mayRepeat || !this.#owner.lost(request, error)) request.fail(error)
   }
 
@@ -218,6 +214,7 @@ export class Connection implements ReplyHandler, TransportEvents {
     const several = this.#encoder.isSplit
     if (several) transport.cork()
     this.#encoder.flush((chunk) => {
+      this.bytesWritten += chunk.length
       transport.write(chunk)
       return transport.pending === 0
     })
@@ -239,6 +236,9 @@ export class Connection implements ReplyHandler, TransportEvents {
 
   received(chunk: Buffer, length: number): void {
     if (this.state === 'closed') return
+    const now = this.#clock.now()
+    this.readAt = now
+    this.bytesRead += length
     try {
       this.#decoder.write(chunk, length)
     } catch (error) {
@@ -247,7 +247,6 @@ export class Connection implements ReplyHandler, TransportEvents {
       return
     }
     if (this.isClosed) return
-    const now = this.#clock.now()
     this.activeAt = now
     const sample = this.roundTrip.answered(this.#slots.answered, now)
     if (sample >= 0) this.#owner.replied(sample)
@@ -302,6 +301,7 @@ export class Connection implements ReplyHandler, TransportEvents {
   #refuse(request: Request, reply: ReplyError): void {
     const error = redacted(reply, request.args).answering(request.label)
     if (request.unit !== undefined) request.unit.refusal ??= error
+    request.startedAt ??= this.writtenAt
     if (!this.#owner.refused(request, error)) request.fail(error)
   }
 
@@ -331,7 +331,7 @@ export class Connection implements ReplyHandler, TransportEvents {
     this.id = result.id
     this.protocol = result.protocol
     this.state = 'ready'
-    this.#greeted = this.answered
+    this.#greeted = this.#slots.answered
     const { integrity } = this.#settings
     if (integrity !== 'off') this.#integrity = new Integrity(integrity, this.#settle, this.#distrust)
     this.#owner.ready(result)

@@ -5,6 +5,7 @@ import { ConnectionError, RespoolError } from '../base/errors.js'
 import type { RetryMode } from '../command/repeat.js'
 import type { Argument } from '../resp/encoder.js'
 import type { Reply, ReplyMapping } from '../resp/types.js'
+import type { Tally } from './tally.js'
 
 /** `waiting`: no byte handed on · `sent`: it holds a slot of a connection · `settled`: its caller has the outcome. */
 export type RequestState = 'waiting' | 'sent' | 'settled'
@@ -15,6 +16,9 @@ export type ReplyTransform = (reply: Reply, protocol: 2 | 3) => unknown
 /** Whoever gave a reply: a connection. */
 export interface ReplyOrigin {
   readonly protocol: 2 | 3
+  /** When the reply came, and when the command was written that it answers; on the pool's clock. */
+  readonly readAt: number
+  readonly writtenAt: number
 }
 
 /** Is told, once, what became of a request, before its caller is; must not throw. */
@@ -65,6 +69,10 @@ export class Request {
   /** The keys of a read whose reply may be kept for others. */
   keyed: { readonly keys: readonly Argument[] } | undefined = undefined
   observer: RequestObserver | undefined = undefined
+  /** Where its end is counted. */
+  tally: Tally | undefined = undefined
+  /** When it was made or began to wait, on the pool's clock; noted where its end needs it, as the clock is not free. */
+  startedAt: number | undefined = undefined
   /** Its place in a queue while it waits. */
   waiter: { leave(): void } | undefined = undefined
   #disarm: (() => void) | undefined = undefined
@@ -103,6 +111,7 @@ export class Request {
     this.state = 'settled'
     this.disarm()
     this.observer?.answered(reply, origin)
+    this.tally?.answered(origin.readAt - (this.startedAt ?? origin.writtenAt))
     if (this.transform === undefined) {
       this.resolve(reply)
       return
@@ -124,6 +133,7 @@ export class Request {
     this.waiter?.leave()
     this.disarm()
     this.observer?.failed()
+    this.tally?.failed(error, this.startedAt)
     this.reject(this.doubt === undefined ? error : inDoubt(this.label, this.doubt, error))
   }
 

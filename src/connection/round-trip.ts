@@ -21,6 +21,8 @@ export class RoundTrip {
   #smoothed = 0
   #deviation = 0
   #flushes = new Ring<Flush>()
+  /** The flush that `writtenAt` was last asked about. */
+  #asked = 0
   #measured = false
   /** When the newest flush was written that is wholly answered: whatever the server sent before it, has come. */
   provenAt = Number.NEGATIVE_INFINITY
@@ -44,6 +46,14 @@ export class RoundTrip {
   /** @param timed false when the last reply may be held back on purpose: a blocking command */
   flushed(end: number, at: number, timed: boolean): void {
     this.#flushes.push({ end, at, timed })
+  }
+
+  /** When the command at this position was written; positions must not be asked about backwards. */
+  writtenAt(position: number): number {
+    if (this.#asked < this.#flushes.head) this.#asked = this.#flushes.head
+    let flush = this.#flushes.at(this.#asked)
+    while (flush !== undefined && flush.end <= position) flush = this.#flushes.at(++this.#asked)
+    return flush?.at ?? Number.NaN
   }
 
   /** Takes every flush answered up to `head`; returns the newest reply time in ms, or -1 when none was completed. */

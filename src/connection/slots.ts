@@ -5,12 +5,20 @@ import { CommandTimeoutError, type Outcome } from '../base/errors.js'
 import { Ring } from '../base/ring.js'
 import type { Request } from './request.js'
 
+/** What others may know of the slots of a connection: the requests that hold them, oldest first, tombstones included. */
+export interface OwedReplies extends Iterable<Request> {
+  /** Slots ever given out. */
+  readonly sent: number
+  readonly answered: number
+  readonly isBlocked: boolean
+}
+
 /**
  * A slot is never forgotten. Who gave up on a command leaves a tombstone, whose reply is read and dropped: were the
  * slot taken out, every later reply would meet the wrong caller.
  * https://openai.com/index/march-20-chatgpt-outage/
  */
-export class Slots {
+export class Slots implements OwedReplies {
   readonly #ring = new Ring<Request>()
   /** Slots before this position were handed to the transport. */
   #flushed = 0

@@ -39,7 +39,7 @@ export interface CacheStats {
 }
 
 /** A reply of RESP3: nothing else is kept. */
-const HERE: ReplyOrigin = { protocol: 3 }
+const HERE: ReplyOrigin = { protocol: 3, readAt: 0, writtenAt: 0 }
 
 /** A connection whose server tells of changes, with what came over it. */
 class Tracked extends ReplySource {

@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.js'
 import type { CloseReason, ConnectionError, ReplyError } from '../base/errors.js'
 import type { HandshakeResult } from '../connection/handshake.js'
 import type { Request } from '../connection/request.js'
+import { Tallies } from '../connection/tally.js'
 import type { Reply } from '../resp/types.js'
 import { Alone } from './alone.js'
 import type { Borrower } from './borrower.js'
@@ -12,6 +13,7 @@ import { ClientSideCache } from './client-side-cache.js'
 import type { DispatchLimits, Phase, PoolDependencies } from './contract.js'
 import { Dispatch } from './dispatch.js'
 import { hungUp, reasonOf, unsentFor } from './endings.js'
+import { Intake } from './intake.js'
 import { Keeper } from './keeper.js'
 import { Recall } from './recall.js'
 import { Entry, type Holder, isCallers, Roster } from './roster.js'
@@ -37,6 +39,8 @@ export class PoolCore {
   readonly warming: { resolve(): void; reject(error: unknown): void }[] = []
   /** Told when the last thing accepted before closing is done. */
   quiet: (() => void) | undefined
+  readonly tallies: Tallies
+  readonly #intake: Intake
   readonly #deps: PoolDependencies
   readonly room: WaitingRoom
   readonly alone = new Alone(this)
@@ -46,6 +50,8 @@ export class PoolCore {
     const { maxConnections, minConnections, lanes, pipelining } = settings
     this.#deps = deps
     this.clock = clock
+    this.tallies = new Tallies(clock)
+    this.#intake = new Intake(clock, this.tallies)
     this.database = deps.database
     this.limits = { maxConnections, minConnections, lanes: Math.min(lanes, maxConnections), pipelining }
     this.dispatch = new Dispatch(this.roster, this.limits, this)
@@ -73,23 +79,15 @@ export class PoolCore {
 
   // What callers set in motion
 
-  /** Arms signal and deadline; false when the signal was aborted already and the request has failed. */
+  /** Once for each call; false when its signal was aborted already and it has failed. */
   prepare(first: Request): boolean {
     if (!this.keeper.watching) this.keeper.watch()
-    for (let request: Request | undefined = first; request !== undefined; request = request.next) {
-      const { signal, timeout } = request
-      if (signal !== undefined) {
-        if (signal.aborted) request.fail(signal.reason)
-        else request.arm(signal)
-      }
-      // The time a command asks the server to block for comes on top; waiting for a connection does not.
-      if (timeout > 0) request.deadline = this.clock.now() + timeout + request.blocksFor
-    }
-    return first.state !== 'settled'
+    return this.#intake.admit(first)
   }
 
   borrow(borrower: Borrower, timeout?: number, signal?: AbortSignal): void {
     this.dispatch.borrow(borrower, () => this.room.admitBorrower(borrower, timeout, signal))
+    this.counters.peaks.note(this.roster, this.dispatch.leases)
   }
 
   /** Ends the connection once it is free, and takes it out of use until then. */
@@ -141,6 +139,7 @@ export class PoolCore {
     for (let left = Math.min(count, this.supply.allowed); left > 0; left--) {
       this.roster.add(new Entry(this.#deps.connect, this, this.now()))
     }
+    this.counters.peaks.note(this.roster, this.dispatch.leases)
   }
 
   lend(entry: Entry, borrower: Borrower): void {
@@ -191,6 +190,7 @@ export class PoolCore {
   // What the keeper finds
 
   turnedLate(entries: readonly Entry[]): void {
+    this.counters.turnedLate += entries.length
     this.dispatch.turnedLate(entries)
   }
 
@@ -294,7 +294,7 @@ export class PoolCore {
   }
 
   gone(entry: Entry): void {
-    this.roster.remove(entry)
+    this.roster.remove(entry, this.now())
     this.serve()
   }
 

@@ -115,7 +115,7 @@ export class Keeper {
     for (const entry of this.#roster.all()) {
       const { connection } = entry
       // A consumer may be parked for hours: the sweep is often enough for it, but not for who waits behind it.
-      if (connection.inFlight === 0 || connection.isBlocked) continue
+      if (connection.inFlight === 0 || connection.slots.isBlocked) continue
       owed += connection.inFlight
       connection.check(now)
       if (entry.place === 'shared' && !connection.isClosed && connection.isLate(now)) late.push(entry)
@@ -132,7 +132,7 @@ export class Keeper {
     if (idleTimeout > 0 && now - this.#overlapAt > idleTimeout) this.#host.narrow()
     for (const entry of this.#roster.all()) {
       if (entry.place === 'connecting' || entry.place === 'closing') continue
-      if (entry.connection.isBlocked) entry.connection.check(now)
+      if (entry.connection.slots.isBlocked) entry.connection.check(now)
       if (now - entry.connection.createdAt > LASTING) this.#host.lasted(entry)
       if (now >= entry.expiresAt && entry.doomed === undefined) this.#host.doom(entry, 'lifetime')
       else if (this.#isUnused(entry, now)) this.#host.doom(entry, 'idle')

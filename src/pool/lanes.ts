@@ -42,13 +42,14 @@ export class Lanes {
     if (this.#pins.size === 0) return
     const pin = this.#pins.get(hash)
     // While anything waits behind the lane, more of this key may.
-    if (pin?.entry === entry) pin.until = entry.backlog.length > 0 ? Number.POSITIVE_INFINITY : entry.connection.sent
+    if (pin?.entry === entry)
+      pin.until = entry.backlog.length > 0 ? Number.POSITIVE_INFINITY : entry.connection.slots.sent
   }
 
   /** Call it when nothing waits behind a lane any more. */
   caughtUp(entry: Entry): void {
     for (const pin of this.#pins.values()) {
-      if (pin.entry === entry && pin.until === Number.POSITIVE_INFINITY) pin.until = entry.connection.sent
+      if (pin.entry === entry && pin.until === Number.POSITIVE_INFINITY) pin.until = entry.connection.slots.sent
     }
   }
 
@@ -68,8 +69,8 @@ export class Lanes {
   #pinUnanswered(entry: Entry): void {
     const connection = entry.connection
     const open = this.#open
-    let position = connection.answered
-    for (const request of connection.slots()) {
+    let position = connection.slots.answered
+    for (const request of connection.slots) {
       position++
       const hash = request.hash
       if (hash === NO_KEY || open[hash % open.length] === entry) continue
@@ -81,7 +82,7 @@ export class Lanes {
     const pin = this.#pins.get(hash)
     if (pin === undefined) return undefined
     const connection = pin.entry.connection
-    if (connection.isClosed || connection.answered >= pin.until) {
+    if (connection.isClosed || connection.slots.answered >= pin.until) {
       this.#pins.delete(hash)
       return undefined
     }

@@ -100,7 +100,7 @@ export class PoolLease {
     entry.listener = undefined
     const { connection } = entry
     const cleanup = this.#session.cleanup()
-    const isParked = [...connection.slots()].some(({ blocksFor }) => blocksFor > 0)
+    const isParked = [...connection.slots].some(({ blocksFor }) => blocksFor > 0)
     if (cleanup === undefined || isParked) {
       connection.destroy(entry.doomed ?? 'dirty', 'its last holder left the session changed')
       return

@@ -11,7 +11,8 @@ import { closedError } from './endings.js'
 import { PoolLease } from './lease.js'
 import type { PoolLimits } from './options.js'
 import type { Entry } from './roster.js'
-import { holdersOf, type PoolStats } from './stats.js'
+import { snapshot } from './snapshot.js'
+import type { PoolStats, StatsOptions } from './stats.js'
 
 export interface AcquireOptions {
   /** Names the holder in errors and stats. Default `lease`. */
@@ -29,10 +30,12 @@ const NO_TIMEOUT = { timeout: 0, deadline: Number.POSITIVE_INFINITY } as const
 export class Pool {
   readonly #deps: PoolDependencies
   readonly #core: PoolCore
+  readonly #madeAt: number
   #ending: { readonly promise: Promise<void>; done(): void } | undefined
 
   constructor(deps: PoolDependencies) {
     this.#deps = deps
+    this.#madeAt = deps.clock.now()
     this.#core = new PoolCore(deps, () => this.stats())
   }
 
@@ -196,32 +199,7 @@ export class Pool {
     this.#ending?.done()
   }
 
-  stats(): PoolStats {
-    const now = this.clock.now()
-    const { settings, address } = this.#deps
-    const { cache, dispatch, roster, counters, limits, phase, supply } = this.#core
-    const { acquired, released, waited, timedOut, turnedAway, leaksReported, retried, opened, closed } = counters
-    const live = roster.all()
-    const counts = { acquired, released, waited, timedOut, turnedAway, leaksReported, retried, opened }
-    return {
-      name: settings.name ?? address,
-      address,
-      state: phase,
-      maxConnections: limits.maxConnections,
-      minConnections: limits.minConnections,
-      connections: { ...roster.counts(), total: roster.total },
-      waiting: {
-        total: dispatch.waiting,
-        leases: dispatch.leases.length,
-        commands: dispatch.waitingCommands,
-        longest: dispatch.longestWait(now),
-      },
-      inFlight: live.reduce((sum, { connection }) => sum + connection.inFlight, 0),
-      counters: { ...counters.traffic(live), ...counts, closed: Object.fromEntries(closed) },
-      durations: counters.durations(),
-      ...(cache === undefined ? {} : { cache: cache.stats() }),
-      holders: holdersOf(roster.at('leased'), now),
-      lastConnectError: supply.lastError?.message,
-    }
+  stats(options: StatsOptions = {}): PoolStats {
+    return snapshot(this.#core, this.#deps, this.#madeAt, options)
   }
 }

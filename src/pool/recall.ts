@@ -235,7 +235,7 @@ function rearm(first: Request, unit: Unit): void {
 /** Whatever was sent later on the key of a write, and is unanswered. */
 function followersOf(entry: Entry, first: Request): Request[] {
   if (first.hash === NO_KEY || onlyReads(first.args)) return []
-  return [...entry.connection.slots()].filter(({ hash }) => hash === first.hash)
+  return [...entry.connection.slots].filter(({ hash }) => hash === first.hash)
 }
 
 function lastOf(first: Request): Request {

@@ -163,6 +163,17 @@ export class Roster {
     closing: [],
   }
 
+  /** Milliseconds that connections were in a place which have left it. */
+  readonly #spent: Record<Place, number> = {
+    connecting: 0,
+    idle: 0,
+    shared: 0,
+    late: 0,
+    draining: 0,
+    leased: 0,
+    closing: 0,
+  }
+
   /** Entries at a place, longest there first. */
   at(place: Place): readonly Entry[] {
     return this.#at[place]
@@ -175,6 +186,10 @@ export class Roster {
   /** All connections, those being made and those ending included: this is what `maxConnections` bounds. */
   get total(): number {
     return PLACES.reduce((sum, place) => sum + this.#at[place].length, 0)
+  }
+
+  get leased(): number {
+    return this.#at.leased.length
   }
 
   /** Connections that do not end yet. */
@@ -217,14 +232,21 @@ export class Roster {
 
   move(entry: Entry, to: Place, now: number): void {
     if (!LEGAL[entry.place].includes(to)) throw new Error(`a connection cannot move from ${entry.place} to ${to}`)
-    this.#take(entry)
+    this.#take(entry, now)
     entry.place = to
     entry.since = now
     this.#at[to].push(entry)
   }
 
-  remove(entry: Entry): void {
-    this.#take(entry)
+  remove(entry: Entry, now: number): void {
+    this.#take(entry, now)
+  }
+
+  /** Milliseconds that connections have spent in each place up to now, added up. */
+  times(now: number): Record<Place, number> {
+    const times = { ...this.#spent }
+    for (const place of PLACES) for (const { since } of this.#at[place]) times[place] += now - since
+    return times
   }
 
   /** The connection that became idle last: it is warm, and the others may age. A doomed one is about to end. */
@@ -232,7 +254,8 @@ export class Roster {
     return this.#at.idle.findLast(({ doomed }) => doomed === undefined)
   }
 
-  #take(entry: Entry): void {
+  #take(entry: Entry, now: number): void {
+    this.#spent[entry.place] += now - entry.since
     const entries = this.#at[entry.place]
     const index = entries.lastIndexOf(entry)
     if (index >= 0) entries.splice(index, 1)

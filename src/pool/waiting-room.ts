@@ -66,6 +66,8 @@ export class WaitingRoom implements WaitKeeper {
   /** Starts the wait of a command, bounded by its own deadline and `acquireTimeout`; `item` stands in line for it. */
   admitCommand<T extends Caller>(item: T, request: Request): Waiter<T> | undefined {
     const alone = !Object.is(item, request)
+    const now = this.#facts.clock.now()
+    for (let each: Request | undefined = request; each !== undefined; each = each.next) each.startedAt ??= now
     const waiter = this.#admit(item, this.#facts.acquireTimeout, { alone, returns: request.repeats > 0 })
     request.waiter = waiter
     return waiter
@@ -87,7 +89,9 @@ export class WaitingRoom implements WaitKeeper {
 
   /** A wait ended well. */
   served(waiter: Waiter<Caller>): void {
-    this.#facts.counters.wait.record(this.#facts.clock.now() - waiter.since)
+    const { counters, clock } = this.#facts
+    counters.served++
+    counters.wait.record(clock.now() - waiter.since)
   }
 
   left(): void {
@@ -111,6 +115,7 @@ export class WaitingRoom implements WaitKeeper {
     const now = clock.now()
     const order = returns ? this.#returns++ : this.#arrivals++
     const waiter = new Waiter(item, order, now, Math.min(now + allowed, item.deadline), this)
+    counters.waited++
     if (allowed === 0) {
       item.turnAway(this.#exhausted(waiter, now))
       return undefined
@@ -121,9 +126,9 @@ export class WaitingRoom implements WaitKeeper {
       item.turnAway(new PoolFullError(message, NOT_SENT))
       return undefined
     }
-    counters.waited++
     this.#present++
     this.#watch(waiter.expiresAt, now)
+    counters.peaks.noteWaiting(this.#present)
     return waiter
   }
 
@@ -149,10 +154,11 @@ export class WaitingRoom implements WaitKeeper {
     const stats = expired.length > 0 ? this.#facts.stats() : undefined
     for (const waiter of expired) {
       const { deadline, timeout, label } = waiter.item
-      const error =
-        deadline <= due
-          ? new CommandTimeoutError(timeout, { command: label, outcome: 'not-sent' })
-          : this.#exhausted(waiter, now, stats)
+      const isExpired = deadline <= due
+      if (isExpired) this.#facts.counters.expired++
+      const error = isExpired
+        ? new CommandTimeoutError(timeout, { command: label, outcome: 'not-sent' })
+        : this.#exhausted(waiter, now, stats)
       waiter.leave()
       waiter.item.turnAway(error)
     }

@@ -58,6 +58,16 @@ describe('a transaction', { skip: liveSkip }, () => {
     assert.equal(await commandCount(server, 'multi'), before)
   })
 
+  it('is one call in the numbers of its pool, and a pipeline is as many as it has commands', async () => {
+    const { calls } = redis.pool.stats().counters
+    await redis.multi().set('t:n', 1).incr('t:n').exec()
+    assert.equal(redis.pool.stats().counters.calls, calls + 1)
+    await redis.multi().set('t:n', 1).incr('t:n').execAsPipeline()
+    const { counters } = redis.pool.stats()
+    assert.equal(counters.calls, calls + 3)
+    assert.equal(counters.calls, counters.succeeded + counters.failed)
+  })
+
   it('runs again when told to', async () => {
     const multi = redis.multi().incr('t:again')
     assert.deepEqual(await multi.exec(), [1])

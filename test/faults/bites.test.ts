@@ -84,7 +84,8 @@ describe('the matrix notices code that', { skip: liveSkip }, () => {
       'execute',
       (execute) =>
         function (this: Dispatch, request) {
-          if (request.args[0] === 'RPUSH' && ++writes % 20 === 0) request.succeed(1, { protocol: 3 })
+          if (request.args[0] === 'RPUSH' && ++writes % 20 === 0)
+            request.succeed(1, { protocol: 3, readAt: 0, writtenAt: 0 })
           else execute.call(this, request)
         },
     )

@@ -49,7 +49,7 @@ class Witness implements Disposable {
   constructor() {
     const witness = this
     Connection.prototype.onReply = function (value) {
-      const [request] = this.slots()
+      const [request] = this.slots
       if (request !== undefined) witness.#saw(this, request.args.map(String), value)
       witness.#onReply.call(this, value)
     }

@@ -47,6 +47,66 @@ describe('stats()', () => {
     near(durations.reply.p50, 8)
   })
 
+  it('tells what each command does: calls, how long their replies took, how they failed', async () => {
+    const world = new World({ maxConnections: 1 })
+    world.server.latency = 8
+    world.send('PING')
+    await world.run(100)
+    world.send('SET', 'k', 'v')
+    world.send('GET', 'k')
+    world.send('get', 'k')
+    world.send('RPUSH', 'k', 'x')
+    await world.run(20)
+    world.server.open[0]?.hold()
+    world.sendWith({ timeout: 30 }, 'GET', 'k')
+    await world.run(100)
+    const { commands, counters } = world.stats
+    const { GET: get, SET: set, RPUSH: push } = commands
+    assert.deepEqual([get?.calls, get?.replies.count, set?.replies.count], [3, 2, 1])
+    const near = (found: number | undefined, wanted: number) =>
+      assert.ok(Math.abs((found ?? 0) - wanted) <= 6, `${found}, not ${wanted}`)
+    near(get?.replies.max, 8)
+    near(get?.failures.ERR_COMMAND_TIMEOUT?.max, 30)
+    assert.deepEqual(Object.keys(push?.failures ?? {}), ['WRONGTYPE'])
+    near(push?.failures.WRONGTYPE?.max, 8)
+    // With the PING that has opened the lane.
+    assert.deepEqual([counters.calls, counters.succeeded, counters.failed], [6, 4, 2])
+  })
+
+  it('adds up how long connections were in each place, and remembers the most there were', async () => {
+    const world = new World({ maxConnections: 3 })
+    const first = await world.leased()
+    const second = await world.leased()
+    const third = world.lease()
+    const before = world.stats
+    await world.run(100)
+    first.release()
+    await world.run(50)
+    second.release()
+    third.release()
+    await world.run(10)
+    const { age, connectionTime, peaks } = world.stats
+    assert.equal(age - before.age, 160)
+    assert.equal(connectionTime.leased - before.connectionTime.leased, 100 * 2 + 50 * 2)
+    assert.deepEqual([peaks.leased, peaks.demand, peaks.waiting], [2, 3, 1])
+  })
+
+  it('has buckets for whoever asks', async () => {
+    const world = new World()
+    world.server.latency = 8
+    world.send('PING')
+    await world.run(100)
+    world.send('GET', 'k')
+    await world.run(20)
+    const { durations, commands } = world.pool.stats({ bounds: [1, 100] })
+    assert.deepEqual(
+      commands.GET?.replies.buckets?.map(({ count }) => count),
+      [0, 1, 1],
+    )
+    assert.equal(durations.reply.buckets?.length, 3)
+    assert.equal(world.stats.durations.reply.buckets, undefined)
+  })
+
   it('balances whatever happens: opened, closed, acquired, released, sent, answered', async () => {
     for (let seed = 1; seed <= 12; seed++) {
       const random = seeded(seed)
@@ -83,7 +143,8 @@ describe('stats()', () => {
       world.pool.destroy('destroyed')
       await world.assertNothingLeft()
       world.assertBooks()
-      const { sent, replies, errorReplies } = world.stats.counters
+      const { sent, replies, errorReplies, calls, succeeded, failed } = world.stats.counters
+      assert.equal(calls, succeeded + failed, 'every call has ended')
       const lost = world.calls.filter(({ outcome }) => outcome === 'ambiguous').length
       assert.ok(sent >= replies && replies >= errorReplies)
       // Handshakes, pings and tombstones are sent as well, so this is a bound and no equation.

@@ -40,10 +40,10 @@ export function checkAll(look: Look): void {
 function slotsAreOnTheWire({ stage }: Look): string | undefined {
   for (const { connection, wire } of stage.links) {
     if (connection.isClosed) continue
-    if (connection.sent !== wire.written)
-      return `connection ${wire.id} gave out ${connection.sent} slots, and ${wire.written} commands were written`
-    if (connection.answered !== wire.delivered)
-      return `connection ${wire.id} took ${connection.answered} replies, and ${wire.delivered} came`
+    if (connection.slots.sent !== wire.written)
+      return `connection ${wire.id} gave out ${connection.slots.sent} slots, and ${wire.written} commands were written`
+    if (connection.slots.answered !== wire.delivered)
+      return `connection ${wire.id} took ${connection.slots.answered} replies, and ${wire.delivered} came`
   }
   return undefined
 }

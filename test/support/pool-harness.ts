@@ -345,9 +345,16 @@ export class World {
   assertBooks(): void {
     const { connections, counters, maxConnections, waiting, inFlight } = this.stats
     const { total, connecting, closing, leased } = connections
+    const ended = Object.values(counters.closed).reduce((sum, count) => sum + count, 0)
+    const { calls, succeeded, failed, waited, served, timedOut, expired, turnedAway, abandoned } = counters
     const { 'connect-failed': refused = 0, 'handshake-failed': unready = 0, ...ends } = counters.closed
     const closed = Object.values(ends).reduce((sum, count) => sum + count, 0)
     assert.equal(counters.opened - closed, total - connecting - closing, 'opened - closed = live')
+    // A dial that its own pool gave up was no failure, and has no reason.
+    assert.ok(counters.dialed - ended >= total - closing, 'dialed - closed = live')
+    assert.ok(abandoned >= 0, 'nobody waits twice at once')
+    assert.equal(waited - served - timedOut - expired - turnedAway - abandoned, waiting.total, 'every wait ends once')
+    assert.ok(calls - succeeded - failed >= 0, 'a call ends once')
     assert.equal(refused + unready, this.connectErrors.length, 'every failed dial is told and counted')
     assert.equal(counters.acquired - counters.released, leased, 'acquired - released = leased')
     assert.equal(this.server.open.length, total, 'the pool knows every open transport')
