@@ -2,14 +2,12 @@
 // Owns the process of the command line: words in, exit code out, signals and broken pipes in between.
 
 import { OptionError, RespoolError, VERSION } from '../index.js'
-import { type OptionValues, readCommandLine } from './command-line.js'
-import { demo, succeeded } from './demo.js'
-import { FULL, QUICK } from './demo-context.js'
-import { NoServerError, obtainServer } from './server.js'
+import { readCommandLine } from './command-line.js'
+import { EXIT, type OptionValues } from './command-spec.js'
+import { type CommandName, runnerOf } from './commands.js'
+import { NoServerError } from './server.js'
 import { Terminal } from './terminal.js'
 
-/** Those of sysexits.h and of shells. */
-const EXIT = { done: 0, failed: 1, usage: 64, unavailable: 69, internal: 70 } as const
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
 
 const terminal = new Terminal(process.stdout, process.stderr, process.env)
@@ -37,25 +35,18 @@ async function main(words: readonly string[]): Promise<number> {
       terminal.complain(line.complaint)
       return EXIT.usage
     case 'run':
-      return runDemo(line.values)
+      return run(line.command, line.values)
     default:
       return line satisfies never
   }
 }
 
-async function runDemo({ switches, values }: OptionValues): Promise<number> {
+async function run(command: CommandName, values: OptionValues): Promise<number> {
   listen()
   try {
-    terminal.progress('looking for a server')
-    const server = await obtainServer({ url: values.get('url'), serverBin: values.get('server-bin') })
-    try {
-      const plan = switches.has('quick') ? QUICK : FULL
-      const document = await demo({ server, plan, json: switches.has('json'), signal: ending.signal, terminal })
-      if (stoppedBy !== undefined) return SIGNALS[stoppedBy]
-      return succeeded(document) ? EXIT.done : EXIT.failed
-    } finally {
-      await server.stop()
-    }
+    const runner = await runnerOf(command)
+    const code = await runner({ ...values, terminal, signal: ending.signal })
+    return stoppedBy === undefined ? code : SIGNALS[stoppedBy]
   } catch (error) {
     return explain(error)
   }

