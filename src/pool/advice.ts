@@ -1,0 +1,59 @@
+// Owns what size a pool should have, and why. Pure: it is given what was measured.
+
+export interface AdviceOptions {
+  /** The wait for a connection that is acceptable, in ms. Default 5. */
+  readonly targetWait?: number | undefined
+  /** For which share of those who borrow, from 0 to 1. Default 0.99. */
+  readonly percentile?: number | undefined
+}
+
+/** What waits would be like with another number of connections. */
+export interface SizeForecast {
+  readonly maxConnections: number
+  /** The wait at the percentile that was asked for, in ms; Infinity where the line would grow for ever. */
+  readonly wait: number
+}
+
+/** Another option that should be changed. */
+export interface OptionAdvice {
+  readonly option: string
+  readonly current: number
+  readonly advised: number
+  readonly because: string
+}
+
+/** The figures behind an advice. Durations in milliseconds. */
+export interface AdviceEvidence {
+  /** How long was measured. */
+  readonly window: number
+  /** Borrowings in that time, and how long they held their connection. */
+  readonly borrowings: number
+  readonly arrivalsPerSecond: number
+  readonly meanHold: number
+  /** Connections held on average, by Little's law: arrivals per ms times the mean hold. */
+  readonly meanHeld: number
+  /** The most that were held and wanted at once. */
+  readonly peakDemand: number
+  /** Connections that commands share, which are not lent. */
+  readonly shared: number
+  readonly targetWait: number
+  readonly percentile: number
+  /** What was calculated, for sizes around the advised one. */
+  readonly sizes: readonly SizeForecast[]
+  /** What the server allows, where it could be asked. */
+  readonly server?: { readonly maxClients: number; readonly connected: number; readonly ours: number }
+}
+
+export interface Advice {
+  /** How many the pool should have. */
+  readonly maxConnections: number
+  /** How many it has. */
+  readonly current: number
+  readonly verdict: 'right' | 'too-small' | 'larger-than-needed' | 'not-enough-seen'
+  /** One sentence. */
+  readonly because: string
+  readonly options: readonly OptionAdvice[]
+  readonly evidence: AdviceEvidence
+  /** What would change the advice, a sentence each. */
+  readonly wouldChange: readonly string[]
+}
