@@ -2,6 +2,7 @@
 // connections do not last. Knows not what is listened to.
 
 import type { Timer } from '../base/clock.js'
+import type { ConnectionError } from '../base/errors.js'
 import { closedError } from '../pool/endings.js'
 import type { PoolLease } from '../pool/lease.js'
 import type { Pool } from '../pool/pool.js'
@@ -59,9 +60,12 @@ export class Comeback {
     else this.#pause = pool.clock.setTimeout(() => this.#ask(seeking), pool.pauseAfter(this.#losses))
   }
 
-  /** The connection that was granted has ended otherwise than by the pool's own doing. */
-  lost(): void {
-    this.#losses = this.#pool.clock.now() - this.#grantedAt < LASTING ? this.#losses + 1 : 0
+  /** The connection that was granted is gone, and another is needed; `cause` is undefined where the pool replaced it. */
+  again(cause: ConnectionError | undefined): void {
+    if (cause !== undefined) this.#losses = this.#pool.clock.now() - this.#grantedAt < LASTING ? this.#losses + 1 : 0
+    // Where a server hangs up unasked, the program's strategy was asked by now.
+    if (cause !== undefined && this.#losses > 0 && this.#pool.hasGivenUp) this.#owner.failed(cause)
+    else this.seek()
   }
 
   /** Nobody needs a connection any more: no wait, no dial, no timer is left. */

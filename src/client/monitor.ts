@@ -76,7 +76,6 @@ export class Monitor implements Listener, Returning {
 
   /** What is executed until it has begun again is not told. */
   lost(cause: ConnectionError): void {
-    this.#comeback.lost()
     this.#begin(cause)
   }
 
@@ -90,7 +89,7 @@ export class Monitor implements Listener, Returning {
     this.#lease = undefined
     lease.release()
     this.#start?.wait.lost(cause)
-    if (!this.#isOver) this.#comeback.seek()
+    if (!this.#isOver) this.#comeback.again(cause)
   }
 
   granted(lease: PoolLease): void {

@@ -101,7 +101,6 @@ export class Subscriber implements Listener, Returning {
   }
 
   lost(cause: ConnectionError): void {
-    this.#comeback.lost()
     this.#begin(cause)
   }
 
@@ -121,7 +120,7 @@ export class Subscriber implements Listener, Returning {
       topic.isConfirmed = false
     }
     for (const call of this.#calls()) call.lost(cause)
-    this.#seek()
+    if (!this.subscriptions.isEmpty) this.#comeback.again(cause)
   }
 
   #seek(): void {

@@ -317,6 +317,51 @@ describe('a wait for a connection to listen on', () => {
   })
 })
 
+describe('a program that gives up dialing', () => {
+  it('listens no more while other connections are there, and commands go on', async () => {
+    const stage = new Stage({ backoff: () => false })
+    await stage.world.warm()
+    let listening: ModelConnection | undefined
+    stage.confirmed = (connection) => {
+      listening = connection
+    }
+    await stage.subscribed('a')
+    stage.world.server.welcome = 'refuse'
+    listening?.cut()
+    await stage.world.run(50)
+    assert.deepEqual(
+      stage.gaps.map(({ refused }) => refused.map(({ name }) => name)),
+      [['a']],
+    )
+    const dials = stage.world.server.dials.length
+    await stage.world.run(10_000)
+    assert.equal(stage.world.server.dials.length, dials)
+    await stage.world.warm()
+    await stage.end()
+  })
+
+  it('does so too where the server accepts and hangs up', async () => {
+    const stage = new Stage({ backoff: () => false })
+    await stage.subscribed('a')
+    await stage.world.run(2_000)
+    stage.world.server.listened = (connection, [name]) => {
+      if (name !== 'SUBSCRIBE') return undefined
+      connection.cut('fin')
+      return {}
+    }
+    stage.connection.cut()
+    await stage.world.run(50)
+    assert.deepEqual(
+      stage.gaps.map(({ refused }) => refused.map(({ name }) => name)),
+      [['a']],
+    )
+    const dials = stage.world.server.dials.length
+    await stage.world.run(10_000)
+    assert.equal(stage.world.server.dials.length, dials)
+    await stage.end()
+  })
+})
+
 describe('messages between a loss and the gap', () => {
   it('come behind the gap, in their order, over a second loss too', async () => {
     const stage = new Stage()
