@@ -42,7 +42,10 @@ export interface ConnectionPoolEvents {
   release: []
   /** A lease is held for longer than `leakThreshold`. */
   leak: [HolderStats]
-  /** A subscriber's connection was lost, and all is subscribed to again: messages may have been missed meanwhile. */
+  /**
+   * A subscriber's connection was lost, and all is subscribed to again, or given up: messages may have been missed
+   * meanwhile. Those that came since are told behind it, unless they are more than 10,000 or 16 MiB.
+   */
   gap: [SubscriptionGap]
   /** The pool was closed or destroyed. */
   end: []
@@ -65,6 +68,8 @@ interface PoolInside {
   rename(clientName: string): Promise<void>
   /** Tells whoever listens to the pool or its handles that messages may have been missed. */
   readonly announce: (gap: SubscriptionGap) => void
+  /** Tells whoever listens to its handles of a failure that no call can be told of. */
+  readonly report: (error: Error) => void
 }
 
 let inside: (pool: ConnectionPool) => PoolInside
@@ -130,6 +135,7 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
         return this.#pool.tellAll(['CLIENT', 'SETNAME', clientName])
       },
       announce: (gap) => this.#tell('gap', gap),
+      report: (error) => this.#tellHandles('error', error),
     }
     connection.credentials.follow({
       changed: () => this.#pool.retire(),

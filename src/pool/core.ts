@@ -342,7 +342,8 @@ export class PoolCore {
     this.#deps.events.connectFailed(error)
     if (isOutdated) return
     for (const { reject } of this.warming.splice(0)) reject(error)
-    // A wrong password does not heal by waiting; but what works already may still serve those who wait.
+    if (this.supply.hasGivenUp) this.dispatch.turnStreamsAway(unsentFor(error))
+    // A wrong password does not heal by waiting; but what works already may still serve those who wait, with an end.
     if (!this.supply.isFinal || this.roster.ready > 0) return
     this.dispatch.turnAway(unsentFor(error))
   }

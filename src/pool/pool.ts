@@ -1,5 +1,6 @@
 // Owns what a pool offers: commands, leases, sizes, an end and a snapshot. How connections live is core.ts's.
 
+import { backoff } from '../base/backoff.js'
 import type { Clock } from '../base/clock.js'
 import type { CloseReason } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
@@ -8,11 +9,13 @@ import type { Argument } from '../resp/encoder.js'
 import type { Phase, PoolDependencies } from './contract.js'
 import { PoolCore } from './core.js'
 import { closedError } from './endings.js'
+import type { ConnectionPoolTimeoutError } from './exhaustion.js'
 import { PoolLease } from './lease.js'
 import type { PoolLimits } from './options.js'
 import type { Entry } from './roster.js'
 import { snapshot } from './snapshot.js'
 import type { PoolStats, StatsOptions } from './stats.js'
+import type { VainWait } from './waiting-room.js'
 
 export interface AcquireOptions {
   /** Names the holder in errors and stats. Default `lease`. */
@@ -31,6 +34,8 @@ export class Pool {
   readonly #deps: PoolDependencies
   readonly #core: PoolCore
   readonly #madeAt: number
+  /** Who wants to know when it begins to end. */
+  readonly #whenEnding = new Set<() => void>()
   #ending: { readonly promise: Promise<void>; done(): void } | undefined
 
   constructor(deps: PoolDependencies) {
@@ -105,6 +110,29 @@ export class Pool {
     })
   }
 
+  /** How long `acquire` waits by default, in ms. */
+  get patience(): number {
+    return this.#core.room.allowed(this.#deps.settings.acquireTimeout, true)
+  }
+
+  /** What is told to who waited for a connection that somebody else acquires; it is counted as a wait in vain. */
+  exhausted(wait: VainWait): ConnectionPoolTimeoutError {
+    this.#core.counters.waited++
+    return this.#core.room.exhausted(wait)
+  }
+
+  /** How long to wait after so many failures in a row that only their caller knows of, in ms. */
+  pauseAfter(failures: number): number {
+    const { settings, random } = this.#deps
+    return backoff(failures, settings.backoffMin, settings.backoffMax, random())
+  }
+
+  /** Calls back once when `close` or `destroy` begins; the result takes the call back. */
+  whenEnding(callback: () => void): () => void {
+    this.#whenEnding.add(callback)
+    return () => this.#whenEnding.delete(callback)
+  }
+
   /** Opens what `minConnections` asks for, and at least one; rejects with the first failed dial. */
   connect(): Promise<void> {
     const core = this.#core
@@ -164,6 +192,7 @@ export class Pool {
     const core = this.#core
     if (core.phase === 'closed') return Promise.resolve()
     core.phase = 'closing'
+    this.#tellEnding()
     for (const { listener } of [...core.roster.at('leased')]) listener?.recalled()
     core.dispatch.turnStreamsAway(closedError())
     const deadline = timeout > 0 ? this.clock.setTimeout(() => this.destroy('closed'), timeout) : undefined
@@ -186,6 +215,7 @@ export class Pool {
     const core = this.#core
     if (core.phase === 'closed') return
     core.phase = 'closed'
+    this.#tellEnding()
     core.supply.stop()
     core.keeper.stop()
     const error = closedError()
@@ -197,6 +227,10 @@ export class Pool {
     }
     for (const { reject } of core.warming.splice(0)) reject(error)
     this.#ending?.done()
+  }
+
+  #tellEnding(): void {
+    for (const callback of [...this.#whenEnding]) if (this.#whenEnding.delete(callback)) callback()
   }
 
   stats(options: StatsOptions = {}): PoolStats {

@@ -26,6 +26,14 @@ export interface WaitingFacts {
   loopDelay(): number
 }
 
+/** A wait that is over, in vain. */
+export interface VainWait {
+  /** What was waited for. */
+  readonly label: string
+  readonly since: number
+  readonly expiresAt: number
+}
+
 interface Admission {
   /** Wants a connection to itself. */
   readonly alone: boolean
@@ -87,6 +95,11 @@ export class WaitingRoom implements WaitKeeper {
     return waiter
   }
 
+  /** How long a wait of `acquireTimeout` lasts: where that is 0, only a connection that may still be made is worth one. */
+  allowed(acquireTimeout: number, alone: boolean): number {
+    return acquireTimeout === 0 && this.#facts.canGrow(alone) ? this.#facts.connectTimeout : acquireTimeout
+  }
+
   /** A wait ended well. */
   served(waiter: Waiter<Caller>): void {
     const { counters, clock } = this.#facts
@@ -109,15 +122,14 @@ export class WaitingRoom implements WaitKeeper {
 
   #admit<T extends Caller>(item: T, acquireTimeout: number, admission: Admission): Waiter<T> | undefined {
     const { alone, returns = false, isCounted = true } = admission
-    const { counters, maxWaiting, clock, connectTimeout } = this.#facts
-    // With a timeout of 0 only a connection that may still be made is worth waiting for.
-    const allowed = acquireTimeout === 0 && this.#facts.canGrow(alone) ? connectTimeout : acquireTimeout
+    const { counters, maxWaiting, clock } = this.#facts
+    const allowed = this.allowed(acquireTimeout, alone)
     const now = clock.now()
     const order = returns ? this.#returns++ : this.#arrivals++
     const waiter = new Waiter(item, order, now, Math.min(now + allowed, item.deadline), this)
     counters.waited++
     if (allowed === 0) {
-      item.turnAway(this.#exhausted(waiter, now))
+      item.turnAway(this.exhausted(vain(waiter)))
       return undefined
     }
     if (isCounted && this.#present >= maxWaiting) {
@@ -158,7 +170,7 @@ export class WaitingRoom implements WaitKeeper {
       if (isExpired) this.#facts.counters.expired++
       const error = isExpired
         ? new CommandTimeoutError(timeout, { command: label, outcome: 'not-sent' })
-        : this.#exhausted(waiter, now, stats)
+        : this.exhausted(vain(waiter), stats)
       waiter.leave()
       waiter.item.turnAway(error)
     }
@@ -167,19 +179,25 @@ export class WaitingRoom implements WaitKeeper {
     if (Number.isFinite(next)) this.#watch(Math.max(next, now + grain), now)
   }
 
-  #exhausted(waiter: Waiter<Caller>, now: number, stats = this.#facts.stats()): ConnectionPoolTimeoutError {
-    const { counters } = this.#facts
-    const waited = now - waiter.since
+  /** The error for a wait that ends now; it is counted. */
+  exhausted({ label, since, expiresAt }: VainWait, stats = this.#facts.stats()): ConnectionPoolTimeoutError {
+    const { clock, counters } = this.#facts
+    const now = clock.now()
+    const waited = now - since
     counters.timedOut++
     counters.wait.record(waited)
     return new ConnectionPoolTimeoutError({
-      timeout: Math.round(waiter.expiresAt - waiter.since),
+      timeout: Math.round(expiresAt - since),
       waited,
-      label: waiter.item.label,
+      label,
       stats,
       lastConnectError: this.#facts.lastConnectError(),
       // Nobody watches the loop while no reply is owed; a deadline that was judged late tells the same.
-      loopDelay: Math.max(this.#facts.loopDelay(), now - waiter.expiresAt),
+      loopDelay: Math.max(this.#facts.loopDelay(), now - expiresAt),
     })
   }
+}
+
+function vain({ item: { label }, since, expiresAt }: Waiter<Caller>): VainWait {
+  return { label, since, expiresAt }
 }
