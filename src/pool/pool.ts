@@ -10,8 +10,10 @@ import type { Phase, PoolDependencies } from './contract.js'
 import { PoolCore } from './core.js'
 import { closedError } from './endings.js'
 import type { ConnectionPoolTimeoutError } from './exhaustion.js'
+import type { HistoryNews, Recording, RecordSettings } from './history.js'
 import { PoolLease } from './lease.js'
 import type { PoolLimits } from './options.js'
+import { Recorder, tapped } from './recorder.js'
 import type { Entry } from './roster.js'
 import { snapshot } from './snapshot.js'
 import type { PoolStats, StatsOptions } from './stats.js'
@@ -34,14 +36,15 @@ export class Pool {
   readonly #deps: PoolDependencies
   readonly #core: PoolCore
   readonly #madeAt: number
+  readonly #recorders = new Set<Recorder>()
   /** Who wants to know when it begins to end. */
   readonly #whenEnding = new Set<() => void>()
   #ending: { readonly promise: Promise<void>; done(): void } | undefined
 
   constructor(deps: PoolDependencies) {
-    this.#deps = deps
+    this.#deps = { ...deps, events: tapped(deps.events, (event) => this.#note(event)) }
     this.#madeAt = deps.clock.now()
-    this.#core = new PoolCore(deps, () => this.stats())
+    this.#core = new PoolCore(this.#deps, () => this.stats())
   }
 
   get clock(): Clock {
@@ -118,7 +121,9 @@ export class Pool {
   /** What is told to who waited for a connection that somebody else acquires; it is counted as a wait in vain. */
   exhausted(wait: VainWait): ConnectionPoolTimeoutError {
     this.#core.counters.waited++
-    return this.#core.room.exhausted(wait)
+    const error = this.#core.room.exhausted(wait)
+    this.#deps.events.exhausted(error)
+    return error
   }
 
   /** How long to wait after so many failures in a row that only their caller knows of, in ms. */
@@ -146,8 +151,9 @@ export class Pool {
   }
 
   /** Changes the bounds; what is above the new ones ends as soon as it is free. */
-  resize(limits: PoolLimits): void {
+  resize(limits: PoolLimits, because = 'resize() was called'): void {
     const core = this.#core
+    const from = core.limits.maxConnections
     core.limits.maxConnections = limits.maxConnections
     core.limits.minConnections = limits.minConnections
     core.limits.lanes = Math.min(this.#deps.settings.lanes, limits.maxConnections)
@@ -156,11 +162,14 @@ export class Pool {
     const candidates = core.roster.all().filter((entry) => entry !== kept)
     for (const entry of candidates.slice(0, Math.max(0, surplus))) core.doom(entry, 'surplus')
     core.serve()
+    const to = limits.maxConnections
+    if (to !== from) this.#deps.events.resized({ from, to, because })
   }
 
   /** Replaces every connection gracefully: none takes new work, each ends when it has answered. */
   retire(): void {
     const core = this.#core
+    this.#note({ kind: 'retired' })
     for (const entry of core.roster.all()) core.doom(entry, 'retired')
     core.serve()
   }
@@ -226,7 +235,26 @@ export class Pool {
       connection.forget()
     }
     for (const { reject } of core.warming.splice(0)) reject(error)
+    this.#note({ kind: 'ended' })
+    for (const recorder of [...this.#recorders]) recorder.stop()
     this.#ending?.done()
+  }
+
+  /**
+   * Keeps a history from now on.
+   * @param call calls a listener of the user's
+   */
+  record(settings: RecordSettings, call: (listener: () => void) => void): Recording {
+    const { clock } = this
+    const pool = { clock, counters: this.#core.counters, stats: () => this.stats() }
+    const recorder = new Recorder(pool, settings, call, () => this.#recorders.delete(recorder))
+    if (this.phase === 'closed') recorder.stop()
+    else this.#recorders.add(recorder)
+    return recorder
+  }
+
+  #note(news: HistoryNews): void {
+    for (const recorder of this.#recorders) recorder.note(news)
   }
 
   #tellEnding(): void {

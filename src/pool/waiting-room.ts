@@ -22,6 +22,8 @@ export interface WaitingFacts {
   /** Whether another connection may be made, for a caller who wants it alone or for all. */
   canGrow(alone: boolean): boolean
   stats(): PoolStats
+  /** Told once for all whose time was up together. */
+  exhausted(error: ConnectionPoolTimeoutError): void
   lastConnectError(): ConnectionError | undefined
   loopDelay(): number
 }
@@ -129,7 +131,9 @@ export class WaitingRoom implements WaitKeeper {
     const waiter = new Waiter(item, order, now, Math.min(now + allowed, item.deadline), this)
     counters.waited++
     if (allowed === 0) {
-      item.turnAway(this.exhausted(vain(waiter)))
+      const error = this.exhausted(vain(waiter))
+      this.#facts.exhausted(error)
+      item.turnAway(error)
       return undefined
     }
     if (isCounted && this.#present >= maxWaiting) {
@@ -164,6 +168,7 @@ export class WaitingRoom implements WaitKeeper {
     }
     // One snapshot for all: it shows the queue as they left it, themselves included.
     const stats = expired.length > 0 ? this.#facts.stats() : undefined
+    let first: ConnectionPoolTimeoutError | undefined
     for (const waiter of expired) {
       const { deadline, timeout, label } = waiter.item
       const isExpired = deadline <= due
@@ -171,9 +176,11 @@ export class WaitingRoom implements WaitKeeper {
       const error = isExpired
         ? new CommandTimeoutError(timeout, { command: label, outcome: 'not-sent' })
         : this.exhausted(vain(waiter), stats)
+      if (error instanceof ConnectionPoolTimeoutError) first ??= error
       waiter.leave()
       waiter.item.turnAway(error)
     }
+    if (first !== undefined) this.#facts.exhausted(first)
     // A long queue is looked through less often.
     const grain = Math.min(LONGEST_GRAIN, Math.max(GRAIN, this.#present / 2_000))
     if (Number.isFinite(next)) this.#watch(Math.max(next, now + grain), now)
