@@ -152,6 +152,20 @@ describe('the matrix notices code that', { skip: liveSkip }, () => {
         },
     ))
 
+  it('counts a call twice that was sent twice', () =>
+    mustBite(
+      'unbalanced',
+      'A1',
+      Recall.prototype,
+      'lost',
+      (lost) =>
+        function (this: Recall, entry, request, error) {
+          const isTaken = lost.call(this, entry, request, error)
+          if (isTaken && request.tally !== undefined) request.tally.calls++
+          return isTaken
+        },
+    ))
+
   it('throws an error at nobody', async () => {
     const uncaught = catchUncaught()
     const throwing = (abandon: Slots['abandon']) =>
