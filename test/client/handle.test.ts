@@ -323,6 +323,35 @@ describe('a client that connects', { skip: liveSkip }, () => {
     never.destroy()
   })
 
+  it('does not go on when its connect() was refused for good: its process ends by itself', async () => {
+    await using server = await RedisProcess.start({ password: 'right' })
+    const child = spawnSync(
+      process.execPath,
+      [
+        '--input-type=module',
+        '-e',
+        `import { createClient } from ${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)}
+         const client = createClient({ socket: { host: '127.0.0.1', port: ${server.port} }, password: 'wrong', backoffMax: 20 })
+         client.on('error', () => {})
+         await client.connect().catch((error) => console.log(error.cause.kind))`,
+      ],
+      { timeout: 10_000, encoding: 'utf8' },
+    )
+    assert.deepEqual([child.status, child.stdout], [0, 'WRONGPASS\n'], child.stderr)
+  })
+
+  it('is connected again after a loss, and so is who calls connect() meanwhile', async () => {
+    await using server = await RedisProcess.start()
+    await using client = await createClient({ url: server.url, backoffMax: 20 }).connect()
+    client.on('error', () => {})
+    await server.kill('SIGKILL')
+    await until('it knows', () => !client.isReady)
+    const connected = client.connect()
+    const ready = new Promise<void>((resolve) => client.once('ready', resolve))
+    await server.restart()
+    await Promise.all([connected, ready])
+  })
+
   it('ends its attempts when it is closed', async () => {
     const leaks = leakCheck()
     {
