@@ -1,6 +1,6 @@
 // Owns what a pool offers: commands, leases, sizes, an end and a snapshot. How connections live is core.ts's.
 
-import type { Clock } from '../base/clock.js'
+import type { Clock, Timer } from '../base/clock.js'
 import type { CloseReason } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
 import { Request } from '../connection/request.js'
@@ -30,6 +30,9 @@ export class Pool {
   readonly #deps: PoolDependencies
   readonly #core: PoolCore
   #ending: { readonly promise: Promise<void>; done(): void } | undefined
+  /** When the end comes at the latest. */
+  #limit: Timer | undefined
+  #limitAt = Number.POSITIVE_INFINITY
 
   constructor(deps: PoolDependencies) {
     this.#deps = deps
@@ -155,27 +158,34 @@ export class Pool {
     await Promise.all(told)
   }
 
-  /** Takes nothing new and ends when what was accepted is done, at the latest after `timeout` ms; 0 for no limit. */
+  /**
+   * Takes nothing new and ends when what was accepted is done, at the latest after `timeout` ms; 0 for no limit. Of
+   * several limits the first to pass counts.
+   */
   close(timeout: number): Promise<void> {
-    if (this.#ending !== undefined) return this.#ending.promise
     const core = this.#core
     if (core.phase === 'closed') return Promise.resolve()
+    this.#limitEnd(timeout)
+    if (this.#ending !== undefined) return this.#ending.promise
     core.phase = 'closing'
     for (const { listener } of [...core.roster.at('leased')]) listener?.recalled()
     core.dispatch.turnStreamsAway(closedError())
-    const deadline = timeout > 0 ? this.clock.setTimeout(() => this.destroy('closed'), timeout) : undefined
-    let resolve = (): void => {}
-    const promise = new Promise<void>((resolvePromise) => {
-      resolve = resolvePromise
+    let done = (): void => {}
+    const promise = new Promise<void>((resolve) => {
+      done = resolve
     })
-    const done = (): void => {
-      deadline?.cancel()
-      resolve()
-    }
     this.#ending = { promise, done }
     core.quiet = () => this.destroy('closed')
     core.serve()
     return promise
+  }
+
+  #limitEnd(timeout: number): void {
+    const at = this.clock.now() + timeout
+    if (timeout <= 0 || at >= this.#limitAt) return
+    this.#limit?.cancel()
+    this.#limitAt = at
+    this.#limit = this.clock.setTimeout(() => this.destroy('closed'), timeout)
   }
 
   /** Ends now: rejects what waits and what is in flight. */
@@ -183,6 +193,7 @@ export class Pool {
     const core = this.#core
     if (core.phase === 'closed') return
     core.phase = 'closed'
+    this.#limit?.cancel()
     core.supply.stop()
     core.keeper.stop()
     const error = closedError()
