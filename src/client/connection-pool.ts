@@ -1,12 +1,13 @@
 // Owns `ConnectionPool`: options in, events and snapshots out. Everything it does is done by the pool layer.
 
-import { systemClock } from '../base/clock.js'
+import { Anchor, anchoredClock } from '../base/anchor.js'
+import type { Clock } from '../base/clock.js'
 import { VERSION } from '../base/version.js'
 import { Connection } from '../connection/connection.js'
 import type { ConnectionOwner } from '../connection/contract.js'
 import { handshakeFor } from '../connection/handshake.js'
 import type { ResolvedConnectionOptions } from '../connection/options.js'
-import { Anchor, describeAddress, dialerFor } from '../connection/transport.js'
+import { describeAddress, dialerFor } from '../connection/transport.js'
 import type { PoolEvents } from '../pool/contract.js'
 import { type PoolLimits, type PoolOptions, type ResolvedPoolOptions, readPoolLimits } from '../pool/options.js'
 import { Pool } from '../pool/pool.js'
@@ -108,16 +109,18 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
     const { connection, pool: settings } = this.#options
     const address = describeAddress(connection)
     const anchor = new Anchor(!settings.unref)
+    const clock = anchoredClock(anchor)
     const naming: Naming = { clientName: connection.clientName }
     this.#pool = new Pool({
       address,
       database: connection.database,
       connectTimeout: connection.connectTimeout,
       settings: { ...settings, backoff: guarded(settings.backoff, (error) => this.#tellHandles('error', error)) },
-      connect: connectorFor(connection, naming, anchor, settings),
-      clock: systemClock,
+      connect: connectorFor(connection, naming, anchor, clock, settings),
+      clock,
       random: Math.random,
       events: this.#events(address),
+      keepAlive: (isWanted) => anchor.await(isWanted),
     })
     this.#inside = {
       kernel: this.#pool,
@@ -240,7 +243,7 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
       get isServing() {
         return pool.isServing
       },
-      connect: () => pool.connect(),
+      connect: () => pool.connect(false),
       tell: (event, ...args) => this.#tellHandles(event, ...args),
     }
   }
@@ -288,6 +291,7 @@ function connectorFor(
   options: ResolvedConnectionOptions,
   naming: Naming,
   anchor: Anchor,
+  clock: Clock,
   { clientSideCache }: ResolvedPoolOptions,
 ) {
   const { host, port, path, family, keepAlive, connectTimeout, socketTimeout, maxReplySize, integrity } = options
@@ -304,7 +308,7 @@ function connectorFor(
   })
   const address = describeAddress(options)
   const settings = { address, connectTimeout, socketTimeout, maxReplySize, integrity }
-  return (owner: ConnectionOwner): Connection => new Connection(dial, handshake, settings, systemClock, owner)
+  return (owner: ConnectionOwner): Connection => new Connection(dial, handshake, settings, clock, owner)
 }
 
 const libraryName = (tag: string | undefined): string => (tag === undefined ? 'respool' : `respool(${tag})`)

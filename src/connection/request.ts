@@ -93,6 +93,20 @@ export class Request {
     this.#disarm = onAbort(signal, () => this.fail(signal.reason))
   }
 
+  /** Begins deadline and signal, of its followers too; false when its signal was aborted already and it has failed. */
+  begin(clock: { now(): number }): boolean {
+    for (let request: Request | undefined = this; request !== undefined; request = request.next) {
+      const { signal, timeout } = request
+      if (signal !== undefined) {
+        if (signal.aborted) request.fail(signal.reason)
+        else request.arm(signal)
+      }
+      // The time a command asks the server to block for comes on top; waiting for a connection does not.
+      if (timeout > 0) request.deadline = clock.now() + timeout + request.blocksFor
+    }
+    return this.state !== 'settled'
+  }
+
   disarm(): void {
     this.#disarm?.()
     this.#disarm = undefined

@@ -34,7 +34,7 @@ export class PoolCore {
   readonly cache: ClientSideCache | undefined
   phase: Phase = 'open'
   /** Told when a connection is ready or a dial has failed. */
-  readonly warming: { resolve(): void; reject(error: unknown): void }[] = []
+  readonly warming: { readonly isAwaited: boolean; resolve(): void; reject(error: unknown): void }[] = []
   /** Told when the last thing accepted before closing is done. */
   quiet: (() => void) | undefined
   readonly #deps: PoolDependencies
@@ -61,6 +61,7 @@ export class PoolCore {
       maxWaiting: settings.maxWaiting,
       canGrow: (alone) => this.dispatch.canServeMore(alone),
       emptied: () => {
+        this.keeper.lookAround()
         // Whoever was served has been sent by then.
         if (this.phase === 'closing') clock.afterPoll(() => this.#checkQuiet())
       },
@@ -75,20 +76,12 @@ export class PoolCore {
 
   /** Arms signal and deadline; false when the signal was aborted already and the request has failed. */
   prepare(first: Request): boolean {
-    if (!this.keeper.watching) this.keeper.watch()
-    for (let request: Request | undefined = first; request !== undefined; request = request.next) {
-      const { signal, timeout } = request
-      if (signal !== undefined) {
-        if (signal.aborted) request.fail(signal.reason)
-        else request.arm(signal)
-      }
-      // The time a command asks the server to block for comes on top; waiting for a connection does not.
-      if (timeout > 0) request.deadline = this.clock.now() + timeout + request.blocksFor
-    }
-    return first.state !== 'settled'
+    if (!this.keeper.isAttending) this.keeper.attend()
+    return first.begin(this.clock)
   }
 
   borrow(borrower: Borrower, timeout?: number, signal?: AbortSignal): void {
+    this.keeper.attend()
     this.dispatch.borrow(borrower, () => this.room.admitBorrower(borrower, timeout, signal))
   }
 
@@ -120,6 +113,7 @@ export class PoolCore {
     if (this.phase === 'closed') return
     this.dispatch.serve()
     if (this.warming.length > 0) this.dial(Math.max(1, this.limits.minConnections) - this.roster.total)
+    this.keeper.lookAround()
     this.#checkQuiet()
   }
 
@@ -189,6 +183,10 @@ export class PoolCore {
   }
 
   // What the keeper finds
+
+  keepAlive(isWanted: boolean): void {
+    this.#deps.keepAlive(isWanted)
+  }
 
   turnedLate(entries: readonly Entry[]): void {
     this.dispatch.turnedLate(entries)

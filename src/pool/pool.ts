@@ -105,14 +105,18 @@ export class Pool {
     })
   }
 
-  /** Opens what `minConnections` asks for, and at least one; rejects with the first failed dial. */
-  connect(): Promise<void> {
+  /**
+   * Opens what `minConnections` asks for, and at least one; rejects with the first failed dial.
+   * @param isAwaited whether somebody waits for it, so that the process must not end meanwhile
+   */
+  connect(isAwaited = true): Promise<void> {
     const core = this.#core
     return new Promise((resolve, reject) => {
       if (core.phase !== 'open') return reject(closedError())
       const wanted = Math.max(1, core.limits.minConnections)
       if (this.readyConnections >= wanted) return resolve()
-      core.warming.push({ resolve, reject })
+      core.warming.push({ isAwaited, resolve, reject })
+      if (isAwaited) core.keeper.attend()
       core.serve()
     })
   }
@@ -168,6 +172,7 @@ export class Pool {
     this.#limitEnd(timeout)
     if (this.#ending !== undefined) return this.#ending.promise
     core.phase = 'closing'
+    core.keeper.attend()
     for (const { listener } of [...core.roster.at('leased')]) listener?.recalled()
     core.dispatch.turnStreamsAway(closedError())
     let done = (): void => {}

@@ -181,6 +181,8 @@ export class World {
   /** Connections that existed at dials that went above the limit. */
   readonly tooMany: number[] = []
   releases = 0
+  /** Whether somebody waits, as the pool told it last. */
+  isAwaited = false
   /** Called from inside the pool's events, as a user's listener is. */
   readonly on: {
     made: (connection: Connection, owner: ConnectionOwner) => void
@@ -252,6 +254,9 @@ export class World {
         },
         leaked: (holder) => this.leaks.push(holder),
         pushed: () => {},
+      },
+      keepAlive: (isWanted) => {
+        this.isAwaited = isWanted
       },
     })
   }
