@@ -22,6 +22,7 @@ import {
   type GivenOptions,
   type ResolvedConnectionPoolOptions,
   readConnectionPoolOptions,
+  withLimits,
 } from './options.js'
 import type { SubscriptionGap } from './subscription-gap.js'
 
@@ -58,7 +59,7 @@ interface PoolInside {
   /** Listened to through handles: apart from the pool's own, so that `removeAllListeners()` reaches nobody else's. */
   readonly events: TypedEmitter<HandleEvents>
   readonly availability: Availability
-  /** What the pool was made with, as one object without a URL. May hold secrets. */
+  /** What the pool was made with, and resized to, as one object without a URL. May hold secrets. */
   readonly given: GivenOptions
   /** Whether open connections keep the process alive. */
   keepAlive(isKept: boolean): void
@@ -122,11 +123,15 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
       events: this.#events(address),
       keepAlive: (isWanted) => anchor.await(isWanted),
     })
+    const kernel = this.#pool
+    const given = isRead ? first.given : flatOptions(first, second)
     this.#inside = {
-      kernel: this.#pool,
+      kernel,
       events: new TypedEmitter<HandleEvents>().setMaxListeners(0),
       availability: new Availability(this.#host()),
-      given: isRead ? first.given : flatOptions(first, second),
+      get given() {
+        return withLimits(given, settings, kernel.limits)
+      },
       keepAlive: (isKept) => anchor.hold(isKept),
       rename: (clientName) => {
         naming.clientName = clientName === '' ? undefined : clientName

@@ -157,6 +157,23 @@ describe('a duplicate', { skip: liveSkip }, () => {
     assert.equal(await redis.get('key'), 'value')
   })
 
+  it('has the bounds that its original was resized to', async () => {
+    await using first = createClient({ url: server.url, maxConnections: 6, lanes: 4 })
+    first.pool.resize({ maxConnections: 3, minConnections: 1 })
+    const bounds = ({ pool }: { pool: ConnectionPool }) => {
+      const { maxConnections, minConnections, lanes } = pool.options
+      return [maxConnections, minConnections, lanes]
+    }
+    assert.deepEqual(bounds(first.duplicate()), [3, 1, 3])
+    assert.deepEqual(bounds(first.duplicate({ maxConnections: 5 })), [5, 1, 3])
+    assert.deepEqual(bounds(first.createPool({ maximum: 4 })), [4, 1, 3])
+    first.pool.resize({ maxConnections: 6, minConnections: 0 })
+    assert.deepEqual(bounds(first.duplicate()), [6, 0, 4])
+    await using plain = new Redis(server.url)
+    plain.pool.resize({ maxConnections: 1 })
+    assert.deepEqual(bounds(plain.duplicate()), [1, 0, 2])
+  })
+
   it('takes overrides by the names of both libraries', async () => {
     await using copy = redis.duplicate({
       database: 1,
