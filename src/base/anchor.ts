@@ -3,7 +3,7 @@
 import { type Clock, delayOf, LONGEST_DELAY, systemClock } from './clock.js'
 
 /** A socket or a timer. */
-export interface Anchored {
+interface Anchored {
   ref(): unknown
   unref(): unknown
 }
