@@ -1,12 +1,13 @@
 // Owns `ConnectionPool`: options in, events and snapshots out. Everything it does is done by the pool layer.
 
-import { systemClock } from '../base/clock.js'
+import { Anchor, anchoredClock } from '../base/anchor.js'
+import type { Clock } from '../base/clock.js'
 import { VERSION } from '../base/version.js'
 import { Connection } from '../connection/connection.js'
 import type { ConnectionOwner } from '../connection/contract.js'
 import { handshakeFor } from '../connection/handshake.js'
 import type { ResolvedConnectionOptions } from '../connection/options.js'
-import { Anchor, describeAddress, dialerFor } from '../connection/transport.js'
+import { describeAddress, dialerFor } from '../connection/transport.js'
 import type { PoolEvents, Resize } from '../pool/contract.js'
 import type { ConnectionPoolTimeoutError } from '../pool/exhaustion.js'
 import type { Recording, RecordOptions } from '../pool/history.js'
@@ -23,6 +24,7 @@ import {
   type GivenOptions,
   type ResolvedConnectionPoolOptions,
   readConnectionPoolOptions,
+  withLimits,
 } from './options.js'
 import type { SubscriptionGap } from './subscription-gap.js'
 
@@ -66,7 +68,7 @@ interface PoolInside {
   /** Listened to through handles: apart from the pool's own, so that `removeAllListeners()` reaches nobody else's. */
   readonly events: TypedEmitter<HandleEvents>
   readonly availability: Availability
-  /** What the pool was made with, as one object without a URL. May hold secrets. */
+  /** What the pool was made with, and resized to, as one object without a URL. May hold secrets. */
   readonly given: GivenOptions
   /** Whether open connections keep the process alive. */
   keepAlive(isKept: boolean): void
@@ -119,22 +121,28 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
     const { connection, pool: settings } = this.#options
     const address = describeAddress(connection)
     const anchor = new Anchor(!settings.unref)
+    const clock = anchoredClock(anchor)
     const naming: Naming = { clientName: connection.clientName }
     this.#pool = new Pool({
       address,
       database: connection.database,
       connectTimeout: connection.connectTimeout,
       settings: { ...settings, backoff: guarded(settings.backoff, (error) => this.#tellHandles('error', error)) },
-      connect: connectorFor(connection, naming, anchor, settings),
-      clock: systemClock,
+      connect: connectorFor(connection, naming, anchor, clock, settings),
+      clock,
       random: Math.random,
       events: this.#events(address),
+      keepAlive: (isWanted) => anchor.await(isWanted),
     })
+    const kernel = this.#pool
+    const given = isRead ? first.given : flatOptions(first, second)
     this.#inside = {
-      kernel: this.#pool,
+      kernel,
       events: new TypedEmitter<HandleEvents>().setMaxListeners(0),
       availability: new Availability(this.#host()),
-      given: isRead ? first.given : flatOptions(first, second),
+      get given() {
+        return withLimits(given, settings, kernel.limits)
+      },
       keepAlive: (isKept) => anchor.hold(isKept),
       rename: (clientName) => {
         naming.clientName = clientName === '' ? undefined : clientName
@@ -262,7 +270,7 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
       get isServing() {
         return pool.isServing
       },
-      connect: () => pool.connect(),
+      connect: () => pool.connect(false),
       tell: (event, ...args) => this.#tellHandles(event, ...args),
     }
   }
@@ -310,6 +318,7 @@ function connectorFor(
   options: ResolvedConnectionOptions,
   naming: Naming,
   anchor: Anchor,
+  clock: Clock,
   { clientSideCache }: ResolvedPoolOptions,
 ) {
   const { host, port, path, family, keepAlive, connectTimeout, socketTimeout, maxReplySize, integrity } = options
@@ -326,7 +335,7 @@ function connectorFor(
   })
   const address = describeAddress(options)
   const settings = { address, connectTimeout, socketTimeout, maxReplySize, integrity }
-  return (owner: ConnectionOwner): Connection => new Connection(dial, handshake, settings, systemClock, owner)
+  return (owner: ConnectionOwner): Connection => new Connection(dial, handshake, settings, clock, owner)
 }
 
 const libraryName = (tag: string | undefined): string => (tag === undefined ? 'respool' : `respool(${tag})`)

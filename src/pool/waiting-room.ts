@@ -12,9 +12,8 @@ import { type Caller, Waiter, type WaitKeeper } from './waiters.js'
 export interface WaitingFacts {
   readonly clock: Clock
   readonly counters: Counters
-  readonly acquireTimeout: number
+  readonly settings: { readonly acquireTimeout: number; readonly maxWaiting: number }
   readonly connectTimeout: number
-  readonly maxWaiting: number
   /** The last who waited has left, served or not. */
   emptied(): void
   /** All who wait, in any order. */
@@ -78,7 +77,7 @@ export class WaitingRoom implements WaitKeeper {
     const alone = !Object.is(item, request)
     const now = this.#facts.clock.now()
     for (let each: Request | undefined = request; each !== undefined; each = each.next) each.startedAt ??= now
-    const waiter = this.#admit(item, this.#facts.acquireTimeout, { alone, returns: request.repeats > 0 })
+    const waiter = this.#admit(item, this.#facts.settings.acquireTimeout, { alone, returns: request.repeats > 0 })
     request.waiter = waiter
     return waiter
   }
@@ -87,7 +86,7 @@ export class WaitingRoom implements WaitKeeper {
   admitBorrower(borrower: Borrower, timeout: number | undefined, signal?: AbortSignal): Waiter<Borrower> | undefined {
     // There is one stream to a handle: it is not what fills the queue, and nobody calls again for it.
     const isCounted = borrower.kind !== 'stream'
-    const waiter = this.#admit(borrower, timeout ?? this.#facts.acquireTimeout, { alone: true, isCounted })
+    const waiter = this.#admit(borrower, timeout ?? this.#facts.settings.acquireTimeout, { alone: true, isCounted })
     if (waiter === undefined || signal === undefined) return waiter
     const aborted = (): void => {
       waiter.leave()
@@ -124,7 +123,7 @@ export class WaitingRoom implements WaitKeeper {
 
   #admit<T extends Caller>(item: T, acquireTimeout: number, admission: Admission): Waiter<T> | undefined {
     const { alone, returns = false, isCounted = true } = admission
-    const { counters, maxWaiting, clock } = this.#facts
+    const { counters, settings, clock } = this.#facts
     const allowed = this.allowed(acquireTimeout, alone)
     const now = clock.now()
     const order = returns ? this.#returns++ : this.#arrivals++
@@ -136,9 +135,9 @@ export class WaitingRoom implements WaitKeeper {
       item.turnAway(error)
       return undefined
     }
-    if (isCounted && this.#present >= maxWaiting) {
+    if (isCounted && this.#present >= settings.maxWaiting) {
       counters.turnedAway++
-      const message = `${item.label} was turned away: ${maxWaiting} callers wait already (maxWaiting)`
+      const message = `${item.label} was turned away: ${settings.maxWaiting} callers wait already (maxWaiting)`
       item.turnAway(new PoolFullError(message, NOT_SENT))
       return undefined
     }
