@@ -135,6 +135,20 @@ export class Pool {
     return backoff(failures, settings.backoffMin, settings.backoffMax, random())
   }
 
+  /** Somebody waits for what only its caller knows of: the process must not end meanwhile. The result ends that, once. */
+  visit(): () => void {
+    const { keeper, room } = this.#core
+    room.visitors++
+    keeper.attend()
+    let isOver = false
+    return () => {
+      if (isOver) return
+      isOver = true
+      room.visitors--
+      keeper.lookAround()
+    }
+  }
+
   /** Calls back once when `close` or `destroy` begins; the result takes the call back. */
   whenEnding(callback: () => void): () => void {
     this.#whenEnding.add(callback)

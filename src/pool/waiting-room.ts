@@ -52,6 +52,8 @@ const NOT_SENT = { outcome: 'not-sent' } as const
 
 /** One timer serves all who wait: it stands at the earliest deadline, or a little before the next look. */
 export class WaitingRoom implements WaitKeeper {
+  /** Who waits for the pool by a clock of its own, in no line. */
+  visitors = 0
   readonly #facts: WaitingFacts
   #arrivals = 0
   /** Ranks of those who come back; the latest of them stand before everybody, also before who came back earlier. */
