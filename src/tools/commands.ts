@@ -2,15 +2,18 @@
 
 import type { CommandSpec, Runner } from './command-spec.js'
 import { DEMO } from './demo-spec.js'
+import { SIMULATE } from './simulate-spec.js'
 
-export type CommandName = 'demo'
+export type CommandName = 'demo' | 'simulate'
 
 export const SPECS: Readonly<Record<CommandName, CommandSpec>> = {
   demo: DEMO,
+  simulate: SIMULATE,
 }
 
 const MODULES: Readonly<Record<CommandName, () => Promise<{ readonly run: Runner }>>> = {
   demo: () => import('./demo-run.js'),
+  simulate: () => import('./simulate-run.js'),
 }
 
 export async function runnerOf(name: CommandName): Promise<Runner> {

@@ -198,13 +198,13 @@ describe('the model of a fleet is the real pool:', () => {
     )
   })
 
-  /** Loads of about all that can be lent, with moments of overload. */
+  /** Loads of rather more than can be lent, at moments that are all different. */
   function draw(seed: number, lends: number, count: number): { at: number; hold: number }[] {
     const random = chance(seed)
     let at = 0
     return Array.from({ length: count }, () => {
-      at += 10 * between(random, 0, Math.max(1, Math.round(16 / lends)))
-      const hold = 10 * (random() < 0.1 ? between(random, 20, 60) : between(random, 1, 10))
+      at += 10 * between(random, 1, Math.max(1, Math.round((lends === 1 ? 30 : 20) / lends)))
+      const hold = 10 * (random() < 0.3 ? between(random, 20, 60) : between(random, 1, 10))
       return { at, hold }
     })
   }
