@@ -1,16 +1,19 @@
 // Owns which commands there are: the words of each, and the module that runs it, loaded when it is wanted.
 
 import type { CommandSpec, Runner } from './command-spec.js'
+import { COMPLETIONS } from './completions-spec.js'
 import { DEMO } from './demo-spec.js'
 
-export type CommandName = 'demo'
+export type CommandName = 'completions' | 'demo'
 
 export const SPECS: Readonly<Record<CommandName, CommandSpec>> = {
   demo: DEMO,
+  completions: COMPLETIONS,
 }
 
 const MODULES: Readonly<Record<CommandName, () => Promise<{ readonly run: Runner }>>> = {
   demo: () => import('./demo-run.js'),
+  completions: () => import('./completions-run.js'),
 }
 
 export async function runnerOf(name: CommandName): Promise<Runner> {
