@@ -3,16 +3,19 @@
 import type { CommandSpec, Runner } from './command-spec.js'
 import { COMPLETIONS } from './completions-spec.js'
 import { DEMO } from './demo-spec.js'
+import { DOCTOR } from './doctor-spec.js'
 
-export type CommandName = 'completions' | 'demo'
+export type CommandName = 'completions' | 'demo' | 'doctor'
 
 export const SPECS: Readonly<Record<CommandName, CommandSpec>> = {
   demo: DEMO,
+  doctor: DOCTOR,
   completions: COMPLETIONS,
 }
 
 const MODULES: Readonly<Record<CommandName, () => Promise<{ readonly run: Runner }>>> = {
   demo: () => import('./demo-run.js'),
+  doctor: () => import('./doctor-run.js'),
   completions: () => import('./completions-run.js'),
 }
 
