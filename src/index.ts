@@ -63,6 +63,7 @@ export type {
 export type { CredentialsProvider, StreamingCredentials } from './connection/credentials.js'
 export type { ClientSideCacheOptions } from './pool/cache-options.js'
 export type { CacheStats } from './pool/client-side-cache.js'
+export { type DiagnoseOptions, type Diagnosis, diagnose } from './pool/diagnosis.js'
 export { ConnectionPoolTimeoutError, type ExhaustionCause, type Verdict } from './pool/exhaustion.js'
 export type { Place } from './pool/roster.js'
 export type { CommandStats, DurationStats, HolderStats, PeakStats, PoolStats, StatsOptions } from './pool/stats.js'

@@ -89,7 +89,7 @@ function sizeTicks(results: readonly SizeResult[], x: Scale): string[] {
   return [
     ...labels,
     text((left + right) / 2, bottom + 62, 'maxConnections of each process', 'dim middle'),
-    ...(someLost ? [text(right + 12, bottom + 38, 'timed out', 'bad')] : []),
+    ...(someLost ? [text(left - 14, bottom + 38, 'timed out', 'bad end')] : []),
   ]
 }
 

@@ -38,7 +38,7 @@ export type PhasesFrom = (path: string, traffic: TrafficKind) => readonly Phase[
 const MOST = 65_535
 const WARM_UP = 0.1
 
-export function readPlan({ values }: OptionValues, phasesFrom: PhasesFrom): SimulationPlan {
+export function readPlan({ values }: Pick<OptionValues, 'values'>, phasesFrom: PhasesFrom): SimulationPlan {
   const whole = (name: string, usual: number, min: number, max: number): number => {
     const text = values.get(name)
     return text === undefined ? usual : readWhole(name, text, min, max)

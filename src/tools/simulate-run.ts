@@ -1,8 +1,8 @@
 // Owns how `respool simulate` is run from the command line, and the document it prints.
 
-import { writeFileSync } from 'node:fs'
-import { OptionError, VERSION } from '../index.js'
+import { VERSION } from '../index.js'
 import { type CommandContext, EXIT } from './command-spec.js'
+import { writePicture } from './picture.js'
 import { simulationSvg } from './simulate-chart.js'
 import { readPlan, type SimulationPlan } from './simulate-plan.js'
 import { phasesFromFile } from './simulate-recorded.js'
@@ -18,7 +18,7 @@ export interface SimulationDocument {
   readonly respool: string
   /** True when the run was ended early; sizes that did not come to an end are then missing. */
   readonly interrupted: boolean
-  readonly plan: Omit<SimulationPlan, 'phases' | 'sizes'>
+  readonly plan: Omit<SimulationPlan, 'sizes'>
   /** Durations in milliseconds. */
   readonly sizes: readonly SizeResult[]
   readonly answer: Answer
@@ -26,11 +26,11 @@ export interface SimulationDocument {
 
 export async function run(context: CommandContext): Promise<number> {
   const { switches, values, terminal, signal } = context
-  const plan = readPlan({ switches, values }, phasesFromFile)
+  const plan = readPlan({ values }, phasesFromFile)
   const results = await sweep(plan, signal, (text, detail) => terminal.progress(text, detail))
   const answer = answerOf(plan, results)
   if (switches.has('json')) {
-    const { phases, sizes, ...told } = plan
+    const { sizes, ...told } = plan
     const document: SimulationDocument = {
       schemaVersion: SCHEMA_VERSION,
       command: 'simulate',
@@ -48,13 +48,4 @@ export async function run(context: CommandContext): Promise<number> {
   const picture = values.get('svg')
   if (picture !== undefined && results.length > 0) writePicture(picture, simulationSvg(plan, results))
   return answer.maxConnections === null ? EXIT.failed : EXIT.done
-}
-
-export function writePicture(path: string, svg: string): void {
-  try {
-    writeFileSync(path, svg)
-  } catch (error) {
-    const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined
-    throw new OptionError(`--svg: cannot write the file${typeof code === 'string' ? ` (${code})` : ''}`)
-  }
 }

@@ -101,15 +101,6 @@ export function decades(values: readonly number[]): {
   return { from: 10 ** low, to: 10 ** high, ticks }
 }
 
-/** Round numbers from 0 to at least `most`. */
-export function roundTicks(most: number, about: number): number[] {
-  const rough = Math.max(most, 1e-9) / about
-  const power = 10 ** Math.floor(Math.log10(rough))
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= rough) ?? power
-  const count = Math.ceil(most / step)
-  return Array.from({ length: count + 1 }, (_, index) => Number((index * step).toPrecision(12)))
-}
-
 /** Of a duration in ms. */
 export function shortDuration(ms: number): string {
   if (ms >= 1_000) return `${trim(ms / 1_000)} s`
