@@ -3,7 +3,7 @@
 
 import type { Cell } from './bench-course.js'
 import { type Scenario, scenarioName } from './bench-plan.js'
-import { type BenchMachine, groupsOf } from './bench-report.js'
+import { type BenchMachine, groupsOf, ratioName } from './bench-report.js'
 import {
   curve,
   decades,
@@ -68,7 +68,7 @@ function measureOf({ loop }: Scenario): {
     }
   }
   return {
-    name: 'p99 from the intended moment, less is better; the thin line is from the best round to the worst',
+    name: 'p99, less is better; the thin line is from the best round to the worst',
     of: ({ latency }) => latency.p99,
     rounds: ({ rounds }) => rounds.map(({ p99 }) => p99),
     show: shortDuration,
@@ -84,7 +84,7 @@ function bars(scenario: Scenario, cells: readonly Cell[], clients: readonly stri
       const y = top + index * BAR
       const [low, high] = [Math.min(...rounds(cell)), Math.max(...rounds(cell))]
       const middle = y + 27
-      const ratio = cell.ratio === null ? '' : `, respool is ${number(cell.ratio)}×`
+      const ratio = cell.ratio === null ? '' : `, ${ratioName(scenario)} ${number(cell.ratio)}×`
       return [
         text(BARS.from, y + 12, `${cell.client}: ${show(of(cell))}${ratio}`),
         `<rect x="${place(BARS.from)}" y="${place(y + 18)}" width="${place(Math.max(1, x(of(cell)) - BARS.from))}" height="18" rx="2" \
@@ -111,9 +111,9 @@ function tail(cells: readonly Cell[], clients: readonly string[], top: number, b
       line(TAIL.from, y(tick), TAIL.to, y(tick), 'grid'),
       text(TAIL.from - 8, y(tick) + 4, shortDuration(tick), 'dim end'),
     ]),
-    ...[0, 0.5, 0.9, 0.99, 0.999, 0.9999].flatMap((share) => [
+    ...[0.5, 0.9, 0.99, 0.999, 0.9999].flatMap((share) => [
       line(x(nines(share)), bottom, x(nines(share)), bottom + 4, 'axis'),
-      text(x(nines(share)), bottom + 18, share === 0 ? 'least' : `${Number((share * 100).toFixed(2))} %`, 'dim middle'),
+      text(x(nines(share)), bottom + 18, `${Number((share * 100).toFixed(2))} %`, 'dim middle'),
     ]),
     line(TAIL.from, bottom, TAIL.to, bottom, 'axis'),
     text((TAIL.from + TAIL.to) / 2, bottom + 36, 'of the calls took no longer', 'dim middle'),

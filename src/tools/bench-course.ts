@@ -22,7 +22,10 @@ export interface Cell {
   }
   /** Half the distance between the extreme rounds, as a part of the median. */
   readonly noise: number
-  /** respool's operations per second over those of this client, round by round, the median; null for respool. */
+  /**
+   * Round by round, the median of: closed loop, respool's operations per second over those of this client; open loop,
+   * where all have the same, this client's p99 over respool's. Null for respool.
+   */
   readonly ratio: number | null
   readonly errors: number
   /** The median of how busy the event loop was. */
@@ -102,9 +105,11 @@ function cellOf({ subject, scenario, latencies, rounds }: Entry, base: Entry | u
   const speeds = rounds.map(({ perSecond }) => perSecond)
   const at = (percentile: number): number => milliseconds(latencies.percentile(percentile))
   const middle = median(speeds)
-  const ratios = rounds.flatMap(({ perSecond }, round) => {
-    const own = base?.rounds[round]?.perSecond
-    return own === undefined || perSecond === 0 ? [] : [own / perSecond]
+  const ratios = rounds.flatMap((theirs, round) => {
+    const own = base?.rounds[round]
+    if (own === undefined) return []
+    const [above, below] = scenario.loop === 'closed' ? [own.perSecond, theirs.perSecond] : [theirs.p99, own.p99]
+    return below > 0 ? [above / below] : []
   })
   const isBase = subject.name === 'respool' || ratios.length === 0
   const any = latencies.count > 0

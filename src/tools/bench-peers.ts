@@ -41,10 +41,16 @@ export async function makeField(url: string, { pool, peers }: BenchPlan, folder:
     try {
       subjects.push(...(await within(connectPeer(name, url, folder))))
     } catch (error) {
-      missing.push({ name, reason: error instanceof Error ? error.message : String(error) })
+      missing.push({ name, reason: reasonOf(error) })
     }
   }
   return { subjects, missing }
+}
+
+/** The first line of its message: what a peer says has no limit. */
+function reasonOf(error: unknown): string {
+  const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+  return line.slice(0, 200)
 }
 
 async function connectRespool(url: string, pool: BenchPlan['pool']): Promise<Subject> {
@@ -83,7 +89,9 @@ async function connectPeer(name: PeerName, url: string, folder: string): Promise
       )
     }
     case '@valkey/valkey-glide': {
-      const { GlideClient: maker } = Object(module)
+      const { GlideClient: maker, Logger: log } = Object(module)
+      // It logs to stdout, where our results go.
+      functionIn(log, 'setLoggerConfig')('off')
       const client = await functionIn(maker, 'createClient')(glideOptions(url))
       return [subjectFrom(client, name, version, '', 'close')]
     }
@@ -95,13 +103,20 @@ async function connectPeer(name: PeerName, url: string, folder: string): Promise
 /** This client takes no URL. */
 function glideOptions(url: string): object {
   const { protocol, hostname, port, username, password, pathname } = new URL(url)
-  if (!/^(redis|valkey)s?:$/.test(protocol)) throw new Error('cannot be given this kind of address')
+  if (!/^(redis|valkey)s?:$/.test(protocol)) throw new Error('it cannot be given this kind of address')
   const address = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 6379) }
   const login = password === '' ? {} : { credentials: loginOf(username, password) }
   const database = Number(pathname.slice(1) || 0)
   // Its defaults refuse what is more than 1 000 at once, and what takes longer than 250 ms.
-  const limits = { inflightRequestsLimit: 100_000, requestTimeout: 30_000 }
-  return { addresses: [address], useTLS: protocol.endsWith('s:'), databaseId: database, ...login, ...limits }
+  const patience = { advancedConfiguration: { connectionTimeout: CONNECTS_WITHIN } }
+  const limits = { inflightRequestsLimit: 100_000, requestTimeout: 30_000, ...patience }
+  return {
+    addresses: [address],
+    useTLS: protocol === 'rediss:' || protocol === 'valkeys:',
+    databaseId: database,
+    ...login,
+    ...limits,
+  }
 }
 
 function loginOf(username: string, password: string): object {
@@ -116,7 +131,7 @@ const isCall = (value: unknown): value is Call => typeof value === 'function'
 /** Bound, so that it can be called by itself. */
 function functionIn(owner: unknown, name: string): Call {
   const found: unknown = Reflect.get(Object(owner), name)
-  if (!isCall(found)) throw new Error(`has no ${name}(); another version of it may have`)
+  if (!isCall(found)) throw new Error(`it has no ${name}(); another version of it may have`)
   return /^[A-Z]/.test(name) ? found : found.bind(owner)
 }
 
@@ -141,7 +156,7 @@ async function load(name: PeerName, folder: string): Promise<{ module: unknown; 
   try {
     entry = require.resolve(name)
   } catch {
-    throw new Error(`is not installed here: npm install ${name}`)
+    throw new Error(`not installed here (npm install ${name})`)
   }
   return { module: await import(pathToFileURL(entry).href), version: versionAbove(dirname(entry), name) }
 }
@@ -160,7 +175,7 @@ function versionAbove(folder: string, name: string): string {
 async function within<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('did not connect in time')), CONNECTS_WITHIN)
+    timer = setTimeout(() => reject(new Error('it did not connect in time')), CONNECTS_WITHIN)
   })
   return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }

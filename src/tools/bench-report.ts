@@ -51,7 +51,11 @@ export function scenarioLines(scenario: Scenario, cells: readonly Cell[], screen
   const widths = columns.map(({ head }, index) =>
     Math.max(head.length, ...rows.map((row) => (row[index] ?? '').length)),
   )
-  const put = (row: readonly string[]): string => row.map((text, index) => text.padStart(widths[index] ?? 0)).join('  ')
+  const put = (row: readonly string[]): string =>
+    row
+      .map((text, index) => text.padStart(widths[index] ?? 0))
+      .join('  ')
+      .trimEnd()
   const figures = widths.reduce((sum, width) => sum + width + 2, 0)
   const room = screen.columns - figures
   const longest = Math.max(...cells.map(({ client }) => client.length))
@@ -69,6 +73,9 @@ export function scenarioLines(scenario: Scenario, cells: readonly Cell[], screen
   }
   return lines
 }
+
+/** What the ratio of a peer says, with a number behind it. */
+export const ratioName = ({ loop }: Scenario): string => (loop === 'closed' ? 'respool is' : 'its p99 is')
 
 interface Column {
   readonly head: string
@@ -89,7 +96,7 @@ function columnsFor(scenario: Scenario, cells: readonly Cell[], wide: boolean): 
   }
   if (cells.some(({ ratio }) => ratio !== null)) {
     const times = ({ ratio }: Cell): string => (ratio === null ? '' : `${number(ratio)}×`)
-    columns.push({ head: wide ? 'respool is' : '', of: times })
+    columns.push({ head: wide ? ratioName(scenario) : '', of: times })
   }
   if (cells.some(({ errors }) => errors > 0)) columns.push({ head: 'errors', of: ({ errors }) => number(errors) })
   return columns
@@ -126,7 +133,7 @@ export function remarks({ cells, missing, firstError }: Findings, screen: Screen
   }
   const busy = cells.some(({ loopUse, scenario }) => scenario.loop === 'closed' && loopUse > BUSY)
   if (busy) said.push('Where the loop was busy all the time, ops/s is what this one process could do with that client.')
-  for (const { name, reason } of missing) said.push(`${name} is not measured: it ${reason}.`)
+  for (const { name, reason } of missing) said.push(`${name} is not measured: ${reason}.`)
   if (firstError !== null) said.push(`The first error: ${firstError}`)
   return said.flatMap((sentence) => wrap(printable(sentence), screen.columns))
 }

@@ -15,9 +15,9 @@ export interface Frame {
 const STYLE = `
   :root { color-scheme: light dark }
   svg { --ink: #1c2430; --dim: #5d6875; --line: #dfe3e8; --page: #ffffff; --a: #0b6bcb; --b: #c2410c; --c: #15803d; \
---d: #7c3aed; --e: #b45309; --f: #be185d; --good: #15803d; --bad: #b91c1c }
+--d: #7c3aed; --e: #0e7490; --f: #be185d; --good: #15803d; --bad: #b91c1c }
   @media (prefers-color-scheme: dark) { svg { --ink: #e8ecf1; --dim: #9aa7b5; --line: #333d49; --page: #12171d; \
---a: #5cb0ff; --b: #ff9a5c; --c: #5ed68a; --d: #b79bff; --e: #f2c14e; --f: #ff8ac0; --good: #5ed68a; --bad: #ff7b72 } }
+--a: #5cb0ff; --b: #ff9a5c; --c: #5ed68a; --d: #b79bff; --e: #4fd1c5; --f: #ff8ac0; --good: #5ed68a; --bad: #ff7b72 } }
   text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: var(--ink) }
   .title { font-size: 17px; font-weight: 600 }
   .dim { fill: var(--dim); font-size: 12px }
