@@ -102,6 +102,52 @@ describe('the page on migrating', () => {
   })
 })
 
+describe('the page of the API', () => {
+  const script = join(ROOT, 'scripts/generate-api.js')
+  const check = (...words: string[]) =>
+    spawnSync(process.execPath, [script, ...words], {
+      encoding: 'utf8',
+      timeout: COMPILES_WITHIN,
+      killSignal: 'SIGKILL',
+    })
+
+  it('is what the option tables and the declarations give', () => {
+    assert.ok(existsSync(join(ROOT, 'dist/index.d.ts')), 'there is no dist/; `npm test` and `npm run build` make it')
+    const { status, stderr } = check('--check')
+    assert.equal(stderr, '')
+    assert.equal(status, 0)
+  })
+
+  it('has every option with its default, methods with their signatures, every error with its code', () => {
+    const page = readFileSync(join(ROOT, 'docs/api.md'), 'utf8')
+    for (const table of [poolOptionTable, connectionOptionTable, clientOptionTable, clientSideCacheTable]) {
+      for (const [name, row] of Object.entries(table)) {
+        const line = page
+          .split('\n')
+          .find((each) => each.startsWith(`| \`${name}\` |`) && each.includes(row.doc.slice(0, 20)))
+        assert.ok(line?.includes(` ${defaultOf(row)} `), `${name} with ${defaultOf(row)}: ${line}`)
+      }
+    }
+    for (const signature of [
+      'stats',
+      'resize',
+      'retire',
+      'lease<T>',
+      'multi',
+      'watch',
+      'release',
+      'exec',
+      'execAsPipeline',
+    ]) {
+      assert.ok(page.includes(`\n${signature}(`), signature)
+    }
+    for (const error of Object.values(respool).filter(isErrorClass).map(String)) {
+      const [, name = ''] = /^class (\w+)/.exec(error) ?? []
+      assert.match(page, new RegExp(`^\\| \`${name}\` \\| \`ERR_`, 'm'))
+    }
+  })
+})
+
 describe('the pages', () => {
   it('are there', () => {
     for (const page of ['README', 'ARCHITECTURE', 'CONTRIBUTING', 'SECURITY', 'CHANGELOG']) {
