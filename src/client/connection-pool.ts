@@ -1,19 +1,22 @@
 // Owns `ConnectionPool`: options in, events and snapshots out. Everything it does is done by the pool layer.
 
-import { systemClock } from '../base/clock.js'
+import { Anchor, anchoredClock } from '../base/anchor.js'
+import type { Clock } from '../base/clock.js'
 import { VERSION } from '../base/version.js'
 import { Connection } from '../connection/connection.js'
 import type { ConnectionOwner } from '../connection/contract.js'
 import { handshakeFor } from '../connection/handshake.js'
 import type { ResolvedConnectionOptions } from '../connection/options.js'
-import { Anchor, describeAddress, dialerFor } from '../connection/transport.js'
-import type { PoolEvents } from '../pool/contract.js'
+import { describeAddress, dialerFor } from '../connection/transport.js'
+import type { PoolEvents, Resize } from '../pool/contract.js'
+import type { ConnectionPoolTimeoutError } from '../pool/exhaustion.js'
+import type { Recording, RecordOptions } from '../pool/history.js'
 import { type PoolLimits, type PoolOptions, type ResolvedPoolOptions, readPoolLimits } from '../pool/options.js'
 import { Pool } from '../pool/pool.js'
 import type { HolderStats, PoolStats, StatsOptions } from '../pool/stats.js'
 import { Availability, type AvailabilityEvents, type AvailabilityHost } from './availability.js'
 import { guarded } from './backoff-strategy.js'
-import { type CloseOptions, readCloseTimeout } from './call-options.js'
+import { type CloseOptions, readCloseTimeout, readRecordOptions } from './call-options.js'
 import { callSafely, TypedEmitter } from './events.js'
 import {
   type ConnectionPoolOptions,
@@ -21,6 +24,7 @@ import {
   type GivenOptions,
   type ResolvedConnectionPoolOptions,
   readConnectionPoolOptions,
+  withLimits,
 } from './options.js'
 import type { SubscriptionGap } from './subscription-gap.js'
 
@@ -42,7 +46,14 @@ export interface ConnectionPoolEvents {
   release: []
   /** A lease is held for longer than `leakThreshold`. */
   leak: [HolderStats]
-  /** A subscriber's connection was lost, and all is subscribed to again: messages may have been missed meanwhile. */
+  /** Callers waited in vain for a connection; told once for all whose time was up together. */
+  exhausted: [ConnectionPoolTimeoutError]
+  /** `maxConnections` is another now. */
+  resize: [Resize]
+  /**
+   * A subscriber's connection was lost, and all is subscribed to again, or given up: messages may have been missed
+   * meanwhile. Those that came since are told behind it, unless they are more than 10,000 or 16 MiB.
+   */
   gap: [SubscriptionGap]
   /** The pool was closed or destroyed. */
   end: []
@@ -57,7 +68,7 @@ interface PoolInside {
   /** Listened to through handles: apart from the pool's own, so that `removeAllListeners()` reaches nobody else's. */
   readonly events: TypedEmitter<HandleEvents>
   readonly availability: Availability
-  /** What the pool was made with, as one object without a URL. May hold secrets. */
+  /** What the pool was made with, and resized to, as one object without a URL. May hold secrets. */
   readonly given: GivenOptions
   /** Whether open connections keep the process alive. */
   keepAlive(isKept: boolean): void
@@ -65,6 +76,8 @@ interface PoolInside {
   rename(clientName: string): Promise<void>
   /** Tells whoever listens to the pool or its handles that messages may have been missed. */
   readonly announce: (gap: SubscriptionGap) => void
+  /** Tells whoever listens to its handles of a failure that no call can be told of. */
+  readonly report: (error: Error) => void
 }
 
 let inside: (pool: ConnectionPool) => PoolInside
@@ -108,28 +121,35 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
     const { connection, pool: settings } = this.#options
     const address = describeAddress(connection)
     const anchor = new Anchor(!settings.unref)
+    const clock = anchoredClock(anchor)
     const naming: Naming = { clientName: connection.clientName }
     this.#pool = new Pool({
       address,
       database: connection.database,
       connectTimeout: connection.connectTimeout,
       settings: { ...settings, backoff: guarded(settings.backoff, (error) => this.#tellHandles('error', error)) },
-      connect: connectorFor(connection, naming, anchor, settings),
-      clock: systemClock,
+      connect: connectorFor(connection, naming, anchor, clock, settings),
+      clock,
       random: Math.random,
       events: this.#events(address),
+      keepAlive: (isWanted) => anchor.await(isWanted),
     })
+    const kernel = this.#pool
+    const given = isRead ? first.given : flatOptions(first, second)
     this.#inside = {
-      kernel: this.#pool,
+      kernel,
       events: new TypedEmitter<HandleEvents>().setMaxListeners(0),
       availability: new Availability(this.#host()),
-      given: isRead ? first.given : flatOptions(first, second),
+      get given() {
+        return withLimits(given, settings, kernel.limits)
+      },
       keepAlive: (isKept) => anchor.hold(isKept),
       rename: (clientName) => {
         naming.clientName = clientName === '' ? undefined : clientName
         return this.#pool.tellAll(['CLIENT', 'SETNAME', clientName])
       },
       announce: (gap) => this.#tell('gap', gap),
+      report: (error) => this.#tellHandles('error', error),
     }
     connection.credentials.follow({
       changed: () => this.#pool.retire(),
@@ -162,6 +182,14 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
   /** A plain snapshot, taken now. */
   stats(options?: StatsOptions): PoolStats {
     return this.#pool.stats(options)
+  }
+
+  /**
+   * Keeps a history from now on: a point each `interval` and what happened, bounded, until its `stop()` or the end of
+   * the pool. Nothing is written down between two points: what it costs is a snapshot for each.
+   */
+  record(options?: RecordOptions): Recording {
+    return this.#pool.record(readRecordOptions(options), callSafely)
   }
 
   /** Changes the bounds at any time, both ways; connections above them end when they are free. */
@@ -221,6 +249,8 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
       },
       released: () => this.#tell('release'),
       leaked: (holder) => this.#tell('leak', holder),
+      exhausted: (error) => this.#tell('exhausted', error),
+      resized: (change) => this.#tell('resize', change),
       pushed: () => {},
     }
   }
@@ -240,7 +270,7 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
       get isServing() {
         return pool.isServing
       },
-      connect: () => pool.connect(),
+      connect: () => pool.connect(false),
       tell: (event, ...args) => this.#tellHandles(event, ...args),
     }
   }
@@ -288,6 +318,7 @@ function connectorFor(
   options: ResolvedConnectionOptions,
   naming: Naming,
   anchor: Anchor,
+  clock: Clock,
   { clientSideCache }: ResolvedPoolOptions,
 ) {
   const { host, port, path, family, keepAlive, connectTimeout, socketTimeout, maxReplySize, integrity } = options
@@ -304,7 +335,7 @@ function connectorFor(
   })
   const address = describeAddress(options)
   const settings = { address, connectTimeout, socketTimeout, maxReplySize, integrity }
-  return (owner: ConnectionOwner): Connection => new Connection(dial, handshake, settings, systemClock, owner)
+  return (owner: ConnectionOwner): Connection => new Connection(dial, handshake, settings, clock, owner)
 }
 
 const libraryName = (tag: string | undefined): string => (tag === undefined ? 'respool' : `respool(${tag})`)

@@ -5,7 +5,6 @@ import type { Clock } from '../base/clock.js'
 import type { CloseReason, ConnectionError, ReplyError } from '../base/errors.js'
 import type { HandshakeResult } from '../connection/handshake.js'
 import type { Request } from '../connection/request.js'
-import { Tallies } from '../connection/tally.js'
 import type { Reply } from '../resp/types.js'
 import { Alone } from './alone.js'
 import type { Borrower } from './borrower.js'
@@ -36,11 +35,11 @@ export class PoolCore {
   readonly cache: ClientSideCache | undefined
   phase: Phase = 'open'
   /** Told when a connection is ready or a dial has failed. */
-  readonly warming: { resolve(): void; reject(error: unknown): void }[] = []
+  readonly warming: { readonly isAwaited: boolean; resolve(): void; reject(error: unknown): void }[] = []
   /** Told when the last thing accepted before closing is done. */
   quiet: (() => void) | undefined
-  readonly tallies: Tallies
-  readonly #intake: Intake
+  readonly intake: Intake
+  readonly keepAlive: PoolDependencies['keepAlive']
   readonly #deps: PoolDependencies
   readonly room: WaitingRoom
   readonly alone = new Alone(this)
@@ -50,8 +49,8 @@ export class PoolCore {
     const { maxConnections, minConnections, lanes, pipelining } = settings
     this.#deps = deps
     this.clock = clock
-    this.tallies = new Tallies(clock)
-    this.#intake = new Intake(clock, this.tallies)
+    this.keepAlive = deps.keepAlive
+    this.intake = new Intake(clock)
     this.database = deps.database
     this.limits = { maxConnections, minConnections, lanes: Math.min(lanes, maxConnections), pipelining }
     this.dispatch = new Dispatch(this.roster, this.limits, this)
@@ -62,16 +61,17 @@ export class PoolCore {
     this.room = new WaitingRoom({
       clock,
       counters: this.counters,
-      acquireTimeout: settings.acquireTimeout,
+      settings,
       connectTimeout: deps.connectTimeout,
-      maxWaiting: settings.maxWaiting,
       canGrow: (alone) => this.dispatch.canServeMore(alone),
       emptied: () => {
+        this.keeper.lookAround()
         // Whoever was served has been sent by then.
         if (this.phase === 'closing') clock.afterPoll(() => this.#checkQuiet())
       },
       waiters: () => this.dispatch.waiters(),
       stats,
+      exhausted: (error) => deps.events.exhausted(error),
       lastConnectError: () => this.supply.lastError,
       loopDelay: () => this.keeper.loopDelay,
     })
@@ -81,11 +81,12 @@ export class PoolCore {
 
   /** Once for each call; false when its signal was aborted already and it has failed. */
   prepare(first: Request): boolean {
-    if (!this.keeper.watching) this.keeper.watch()
-    return this.#intake.admit(first)
+    if (!this.keeper.isAttending) this.keeper.attend()
+    return this.intake.admit(first)
   }
 
   borrow(borrower: Borrower, timeout?: number, signal?: AbortSignal): void {
+    this.keeper.attend()
     this.dispatch.borrow(borrower, () => this.room.admitBorrower(borrower, timeout, signal))
     this.counters.peaks.note(this.roster, this.dispatch.leases)
   }
@@ -118,6 +119,7 @@ export class PoolCore {
     if (this.phase === 'closed') return
     this.dispatch.serve()
     if (this.warming.length > 0) this.dial(Math.max(1, this.limits.minConnections) - this.roster.total)
+    this.keeper.lookAround()
     this.#checkQuiet()
   }
 
@@ -212,10 +214,9 @@ export class PoolCore {
   ready(entry: Entry, { untracked }: HandshakeResult): void {
     const now = this.now()
     this.cache?.opened(entry.connection, untracked)
-    const { maxLifetime } = this.#deps.settings
     this.counters.opened++
     this.counters.connect.record(now - entry.connection.createdAt)
-    entry.begin(now, maxLifetime, this.#deps.random())
+    entry.begin(now, this.#deps.settings.maxLifetime, this.#deps.random())
     this.roster.move(entry, 'idle', now)
     this.keeper.start()
     this.#deps.events.opened(entry.connection)
@@ -331,8 +332,7 @@ export class PoolCore {
 
   /** A free connection that was marked, or is above the limit, ends here. */
   #endIfUnwanted(entry: Entry): void {
-    const surplus = this.roster.staying > this.limits.maxConnections
-    const reason = entry.doomed ?? (surplus ? 'surplus' : undefined)
+    const reason = entry.doomed ?? (this.roster.staying > this.limits.maxConnections ? 'surplus' : undefined)
     if (reason !== undefined) entry.connection.destroy(reason, `the pool no longer needs the connection (${reason})`)
   }
 
@@ -342,7 +342,8 @@ export class PoolCore {
     this.#deps.events.connectFailed(error)
     if (isOutdated) return
     for (const { reject } of this.warming.splice(0)) reject(error)
-    // A wrong password does not heal by waiting; but what works already may still serve those who wait.
+    if (this.supply.hasGivenUp) this.dispatch.turnStreamsAway(unsentFor(error))
+    // A wrong password does not heal by waiting; but what works already may still serve those who wait, with an end.
     if (!this.supply.isFinal || this.roster.ready > 0) return
     this.dispatch.turnAway(unsentFor(error))
   }

@@ -55,7 +55,7 @@ export interface PoolValues {
   readonly backoffMax: number
   /**
    * Asked for the wait after each failed dial, in milliseconds, instead of `backoffMin` and `backoffMax`; `false` or an
-   * Error: who waits is turned away at once. Default: none.
+   * Error: who waits is turned away at once, and what was subscribed to is forgotten. Default: none.
    */
   readonly backoff: BackoffStrategy | undefined
   /**
@@ -63,7 +63,10 @@ export interface PoolValues {
    * `{ ttl, maxEntries, maxBytes, evictPolicy }`. Needs `protocol: 3`. Default: off.
    */
   readonly clientSideCache: ClientSideCacheOptions | undefined
-  /** Whether the process may end while connections are open. Default `false`. */
+  /**
+   * Whether the process may end while connections are open, or being made again. It does not while somebody waits for a
+   * reply, a connection or the end; a lease that is held and a subscription keep nothing alive. Default `false`.
+   */
   readonly unref: boolean
   /** Label of the pool in metrics, errors and events. Default: none. */
   readonly name: string | undefined
@@ -180,7 +183,7 @@ export const poolOptionTable: OptionTable<PoolValues> = {
     expected: 'a function (failures, error) => milliseconds | false | Error',
     accepts: (value): value is BackoffStrategy => typeof value === 'function',
     also: ['reconnectStrategy', 'retryStrategy'],
-    doc: 'Asked for the wait after each failed dial, instead of backoffMin and backoffMax; false: who waits is turned away at once.',
+    doc: 'Asked for the wait after each failed dial, instead of backoffMin and backoffMax; false: who waits is turned away at once, and what was subscribed to is forgotten.',
   }),
   clientSideCache: custom<ClientSideCacheOptions | undefined>({
     kind: 'object',
@@ -193,7 +196,7 @@ export const poolOptionTable: OptionTable<PoolValues> = {
   unref: boolean({
     default: false,
     also: ['allowExitOnIdle'],
-    doc: 'Whether the process may end while connections are open.',
+    doc: 'Whether the process may end while connections are open and nobody waits for a reply or a connection.',
   }),
   name: text({
     default: undefined,

@@ -12,9 +12,8 @@ import { type Caller, Waiter, type WaitKeeper } from './waiters.js'
 export interface WaitingFacts {
   readonly clock: Clock
   readonly counters: Counters
-  readonly acquireTimeout: number
+  readonly settings: { readonly acquireTimeout: number; readonly maxWaiting: number }
   readonly connectTimeout: number
-  readonly maxWaiting: number
   /** The last who waited has left, served or not. */
   emptied(): void
   /** All who wait, in any order. */
@@ -22,8 +21,18 @@ export interface WaitingFacts {
   /** Whether another connection may be made, for a caller who wants it alone or for all. */
   canGrow(alone: boolean): boolean
   stats(): PoolStats
+  /** Told once for all whose time was up together. */
+  exhausted(error: ConnectionPoolTimeoutError): void
   lastConnectError(): ConnectionError | undefined
   loopDelay(): number
+}
+
+/** A wait that is over, in vain. */
+export interface VainWait {
+  /** What was waited for. */
+  readonly label: string
+  readonly since: number
+  readonly expiresAt: number
 }
 
 interface Admission {
@@ -43,6 +52,8 @@ const NOT_SENT = { outcome: 'not-sent' } as const
 
 /** One timer serves all who wait: it stands at the earliest deadline, or a little before the next look. */
 export class WaitingRoom implements WaitKeeper {
+  /** Who waits for the pool by a clock of its own, in no line. */
+  visitors = 0
   readonly #facts: WaitingFacts
   #arrivals = 0
   /** Ranks of those who come back; the latest of them stand before everybody, also before who came back earlier. */
@@ -68,7 +79,7 @@ export class WaitingRoom implements WaitKeeper {
     const alone = !Object.is(item, request)
     const now = this.#facts.clock.now()
     for (let each: Request | undefined = request; each !== undefined; each = each.next) each.startedAt ??= now
-    const waiter = this.#admit(item, this.#facts.acquireTimeout, { alone, returns: request.repeats > 0 })
+    const waiter = this.#admit(item, this.#facts.settings.acquireTimeout, { alone, returns: request.repeats > 0 })
     request.waiter = waiter
     return waiter
   }
@@ -77,7 +88,7 @@ export class WaitingRoom implements WaitKeeper {
   admitBorrower(borrower: Borrower, timeout: number | undefined, signal?: AbortSignal): Waiter<Borrower> | undefined {
     // There is one stream to a handle: it is not what fills the queue, and nobody calls again for it.
     const isCounted = borrower.kind !== 'stream'
-    const waiter = this.#admit(borrower, timeout ?? this.#facts.acquireTimeout, { alone: true, isCounted })
+    const waiter = this.#admit(borrower, timeout ?? this.#facts.settings.acquireTimeout, { alone: true, isCounted })
     if (waiter === undefined || signal === undefined) return waiter
     const aborted = (): void => {
       waiter.leave()
@@ -85,6 +96,11 @@ export class WaitingRoom implements WaitKeeper {
     }
     waiter.onLeave = onAbort(signal, aborted)
     return waiter
+  }
+
+  /** How long a wait of `acquireTimeout` lasts: where that is 0, only a connection that may still be made is worth one. */
+  allowed(acquireTimeout: number, alone: boolean): number {
+    return acquireTimeout === 0 && this.#facts.canGrow(alone) ? this.#facts.connectTimeout : acquireTimeout
   }
 
   /** A wait ended well. */
@@ -109,20 +125,21 @@ export class WaitingRoom implements WaitKeeper {
 
   #admit<T extends Caller>(item: T, acquireTimeout: number, admission: Admission): Waiter<T> | undefined {
     const { alone, returns = false, isCounted = true } = admission
-    const { counters, maxWaiting, clock, connectTimeout } = this.#facts
-    // With a timeout of 0 only a connection that may still be made is worth waiting for.
-    const allowed = acquireTimeout === 0 && this.#facts.canGrow(alone) ? connectTimeout : acquireTimeout
+    const { counters, settings, clock } = this.#facts
+    const allowed = this.allowed(acquireTimeout, alone)
     const now = clock.now()
     const order = returns ? this.#returns++ : this.#arrivals++
     const waiter = new Waiter(item, order, now, Math.min(now + allowed, item.deadline), this)
     counters.waited++
     if (allowed === 0) {
-      item.turnAway(this.#exhausted(waiter, now))
+      const error = this.exhausted(vain(waiter))
+      this.#facts.exhausted(error)
+      item.turnAway(error)
       return undefined
     }
-    if (isCounted && this.#present >= maxWaiting) {
+    if (isCounted && this.#present >= settings.maxWaiting) {
       counters.turnedAway++
-      const message = `${item.label} was turned away: ${maxWaiting} callers wait already (maxWaiting)`
+      const message = `${item.label} was turned away: ${settings.maxWaiting} callers wait already (maxWaiting)`
       item.turnAway(new PoolFullError(message, NOT_SENT))
       return undefined
     }
@@ -152,34 +169,43 @@ export class WaitingRoom implements WaitKeeper {
     }
     // One snapshot for all: it shows the queue as they left it, themselves included.
     const stats = expired.length > 0 ? this.#facts.stats() : undefined
+    let first: ConnectionPoolTimeoutError | undefined
     for (const waiter of expired) {
       const { deadline, timeout, label } = waiter.item
       const isExpired = deadline <= due
       if (isExpired) this.#facts.counters.expired++
       const error = isExpired
         ? new CommandTimeoutError(timeout, { command: label, outcome: 'not-sent' })
-        : this.#exhausted(waiter, now, stats)
+        : this.exhausted(vain(waiter), stats)
+      if (error instanceof ConnectionPoolTimeoutError) first ??= error
       waiter.leave()
       waiter.item.turnAway(error)
     }
+    if (first !== undefined) this.#facts.exhausted(first)
     // A long queue is looked through less often.
     const grain = Math.min(LONGEST_GRAIN, Math.max(GRAIN, this.#present / 2_000))
     if (Number.isFinite(next)) this.#watch(Math.max(next, now + grain), now)
   }
 
-  #exhausted(waiter: Waiter<Caller>, now: number, stats = this.#facts.stats()): ConnectionPoolTimeoutError {
-    const { counters } = this.#facts
-    const waited = now - waiter.since
+  /** The error for a wait that ends now; it is counted. */
+  exhausted({ label, since, expiresAt }: VainWait, stats = this.#facts.stats()): ConnectionPoolTimeoutError {
+    const { clock, counters } = this.#facts
+    const now = clock.now()
+    const waited = now - since
     counters.timedOut++
     counters.wait.record(waited)
     return new ConnectionPoolTimeoutError({
-      timeout: Math.round(waiter.expiresAt - waiter.since),
+      timeout: Math.round(expiresAt - since),
       waited,
-      label: waiter.item.label,
+      label,
       stats,
       lastConnectError: this.#facts.lastConnectError(),
       // Nobody watches the loop while no reply is owed; a deadline that was judged late tells the same.
-      loopDelay: Math.max(this.#facts.loopDelay(), now - waiter.expiresAt),
+      loopDelay: Math.max(this.#facts.loopDelay(), now - expiresAt),
     })
   }
+}
+
+function vain({ item: { label }, since, expiresAt }: Waiter<Caller>): VainWait {
+  return { label, since, expiresAt }
 }

@@ -13,6 +13,8 @@ import type { ConnectionOwner } from '../../src/connection/contract.js'
 import { handshakeFor } from '../../src/connection/handshake.js'
 import type { IntegrityMode } from '../../src/connection/integrity.js'
 import { Request } from '../../src/connection/request.js'
+import type { Resize } from '../../src/pool/contract.js'
+import type { ConnectionPoolTimeoutError } from '../../src/pool/exhaustion.js'
 import type { PoolLease } from '../../src/pool/lease.js'
 import { type PoolOptions, readPoolOptions } from '../../src/pool/options.js'
 import { type AcquireOptions, Pool } from '../../src/pool/pool.js'
@@ -178,9 +180,13 @@ export class World {
   readonly closed: { readonly id: number; readonly error: ConnectionError }[] = []
   readonly connectErrors: ConnectionError[] = []
   readonly leaks: HolderStats[] = []
+  readonly exhaustions: ConnectionPoolTimeoutError[] = []
+  readonly resizes: Resize[] = []
   /** Connections that existed at dials that went above the limit. */
   readonly tooMany: number[] = []
   releases = 0
+  /** Whether somebody waits, as the pool told it last. */
+  isAwaited = false
   /** Called from inside the pool's events, as a user's listener is. */
   readonly on: {
     made: (connection: Connection, owner: ConnectionOwner) => void
@@ -251,7 +257,12 @@ export class World {
           this.on.released()
         },
         leaked: (holder) => this.leaks.push(holder),
+        exhausted: (error) => this.exhaustions.push(error),
+        resized: (change) => this.resizes.push(change),
         pushed: () => {},
+      },
+      keepAlive: (isWanted) => {
+        this.isAwaited = isWanted
       },
     })
   }
