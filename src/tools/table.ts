@@ -1,33 +1,12 @@
 // Owns tables and rows of small bars on a screen of any width: what has no room is left out, the least important first.
-// Measures text in cells of a terminal, in which some letters take two and some none.
 
-import { paint, printable, type Screen, type Style } from './terminal.js'
-
-const NO_CELL = /[\p{Mark}\p{Cf}]/u
-const TWO_CELLS =
-  /[\u1100-\u115F\u2E80-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{1F000}-\u{3FFFD}]|\p{Emoji_Presentation}/u
-
-const cellsOf = (letter: string): number => (NO_CELL.test(letter) ? 0 : TWO_CELLS.test(letter) ? 2 : 1)
-
-/** How many cells the text takes. */
-export function cells(text: string): number {
-  let sum = 0
-  for (const letter of text) sum += cellsOf(letter)
-  return sum
-}
+import { beginning, cells, paint, printable, type Screen, type Style } from './terminal.js'
 
 /** Printable, cut to the room there is, with `…` where something is missing. */
 export function cut(text: string, room: number): string {
   const safe = printable(text)
   if (cells(safe) <= room) return safe
-  let kept = ''
-  let used = 0
-  for (const letter of safe) {
-    const more = cellsOf(letter)
-    if (used + more > room - 1) break
-    kept += letter
-    used += more
-  }
+  const kept = beginning(safe, room - 1)
   return room > 0 ? `${kept}…` : ''
 }
 

@@ -142,7 +142,7 @@ function poolLines({ pools }: TopDocument, screen: Screen): string[] {
   return [
     '',
     ...(views.length === 0 ? [] : table(POOL_COLUMNS, views, screen)),
-    ...ill.flatMap(({ name, address, because }) => wrapped(`${name || address}: ${because}`, screen)),
+    ...ill.flatMap(({ name, address, cause, because }) => wrapped(`${name || address}: ${cause}: ${because}`, screen)),
     ...pools.flatMap((endpoint) => endpointLines(endpoint, screen)),
   ]
 }
