@@ -40,8 +40,8 @@ export interface CommandSpec {
   /** Variables of the environment beside those of its options and those of all. */
   readonly environment?: Readonly<Record<string, string>>
   readonly examples?: readonly ExampleSpec[]
-  /** What exit codes mean here, where that is more than what they mean everywhere. */
-  readonly exits?: Readonly<Partial<Record<ExitName, string>>>
+  /** What exit codes mean here, where that is more than what they mean everywhere; null for one that it never gives. */
+  readonly exits?: Readonly<Partial<Record<ExitName, string | null>>>
 }
 
 /** Switches that are on, and values, by the name of their option. */
@@ -119,9 +119,9 @@ export const EXITS: Readonly<Record<Exclude<ExitName, 'critical'>, string>> = {
 
 /** The exit codes of a command, ascending, each with what it means there. */
 export function exitsOf({ exits = {} }: Pick<CommandSpec, 'exits'>): (readonly [number, string])[] {
-  const meanings: Partial<Record<ExitName, string>> = { ...EXITS, ...exits }
+  const meanings: Partial<Record<ExitName, string | null>> = { ...EXITS, ...exits }
   const codes: Readonly<Record<string, number>> = EXIT
   return Object.entries(meanings)
-    .map(([name, text]) => [codes[name] ?? 0, text] as const)
+    .flatMap(([name, text]) => (text === null ? [] : [[codes[name] ?? 0, text] as const]))
     .sort(([a], [b]) => a - b)
 }

@@ -6,14 +6,16 @@ import { COMPLETIONS } from './completions-spec.js'
 import { DEMO } from './demo-spec.js'
 import { DOCTOR } from './doctor-spec.js'
 import { SIMULATE } from './simulate-spec.js'
+import { TOP } from './top-spec.js'
 
-export type CommandName = 'bench' | 'completions' | 'demo' | 'doctor' | 'simulate'
+export type CommandName = 'bench' | 'completions' | 'demo' | 'doctor' | 'simulate' | 'top'
 
 export const SPECS: Readonly<Record<CommandName, CommandSpec>> = {
   demo: DEMO,
   bench: BENCH,
   simulate: SIMULATE,
   doctor: DOCTOR,
+  top: TOP,
   completions: COMPLETIONS,
 }
 
@@ -22,6 +24,7 @@ const MODULES: Readonly<Record<CommandName, () => Promise<{ readonly run: Runner
   bench: () => import('./bench-run.js'),
   simulate: () => import('./simulate-run.js'),
   doctor: () => import('./doctor-run.js'),
+  top: () => import('./top-run.js'),
   completions: () => import('./completions-run.js'),
 }
 

@@ -56,7 +56,8 @@ const SLOW_ENTRIES = 128
 /** The options are the doctor's own: those that the URL brings for a pool are looked at, not used. */
 export function connectionTo({ url, ca }: Patient): Redis {
   return new Redis(url, {
-    maxConnections: 2,
+    // A server that is nearly full has a place for one.
+    maxConnections: 1,
     minConnections: 0,
     lanes: 1,
     connectTimeout: CONNECT_WITHIN,
@@ -71,15 +72,16 @@ export function connectionTo({ url, ca }: Patient): Redis {
 /** Asks everything. Rejects when the connection is lost, not when an answer is refused. */
 export async function examine(patient: Patient, redis: Redis, signal: AbortSignal): Promise<ServerFacts> {
   const roundTrips = await measureRoundTrips(redis, signal)
-  const [info, stats, clients, slowlog, protocol, tls] = await Promise.all([
+  const [info, stats, clients, slowlog, tls] = await Promise.all([
     ask('INFO', () => redis.info().then(String)),
     ask('INFO', () => redis.info('commandstats').then(String)),
     ask('CLIENT LIST', () => redis.sendCommand(['CLIENT', 'LIST']).then(String)),
     ask('SLOWLOG GET', () => redis.sendCommand(['SLOWLOG', 'GET', String(SLOW_ENTRIES)])),
-    ask('HELLO', () => redis.lease((connection) => connection.sendCommand(['HELLO']))),
     lookAtTls(patient.url, patient.ca).catch(() => undefined),
   ])
   const settings = await Promise.all(SETTINGS.map(async (name) => [name, await setting(redis, name)] as const))
+  // Last, because a connection that has sent it is not used again.
+  const protocol = await ask('HELLO', () => redis.lease((connection) => connection.sendCommand(['HELLO'])))
   return {
     at: Date.now(),
     address: redis.pool.stats().address,

@@ -19,10 +19,6 @@ const BY_CODE: Readonly<Record<string, Diagnosed>> = {
     means: 'the machine is there and nobody listens on this port',
     remedy: 'check that the server runs, its port, and its bind setting',
   },
-  ECONNRESET: {
-    means: 'the other side cut the connection while it was made',
-    remedy: 'check for a proxy or firewall in between, and whether the server wants a TLS client certificate',
-  },
   EHOSTUNREACH: { means: 'there is no route to this address', remedy: 'check the network and its firewalls' },
   ENETUNREACH: { means: 'this machine has no route to that network', remedy: 'check the network; try family=4' },
   ETIMEDOUT: { means: 'nothing came back at all', remedy: 'check the address, and firewalls that drop silently' },
@@ -96,11 +92,23 @@ it from all others (slow-server); or a firewall drops silently',
   remedy: 'look at its process and its CPU; once it answers, SLOWLOG GET shows what it did',
 }
 
-const TLS_EXPECTED: Diagnosed = {
+const TLS_TIMEOUT: Diagnosed = {
+  means: `what answers may not speak TLS; else ${TIMEOUT.means}`,
+  remedy: `try redis:// for this port; else ${TIMEOUT.remedy}`,
+}
+
+const CUT: Diagnosed = {
   means:
     'it closed the connection at once: a TLS port that is spoken to without TLS, a proxy without a server behind \
 it, or a server that is being stopped',
   remedy: 'try rediss:// for this port; look into the log of the server',
+}
+
+const CUT_OVER_TLS: Diagnosed = {
+  means:
+    'the other side cut the connection while it was made: a proxy or firewall in between, a server that is being \
+stopped, or one that wants a client certificate',
+  remedy: 'look into the log of the server; tls-auth-clients no lets clients in without a certificate',
 }
 
 const NO_RESP: Diagnosed = {
@@ -108,19 +116,19 @@ const NO_RESP: Diagnosed = {
   remedy: 'check the port; behind TLS ports use rediss://',
 }
 
-export function unreachable(error: unknown): Finding {
-  const { means, remedy } = whyUnreachable(error)
+export function unreachable(error: unknown, overTls: boolean): Finding {
+  const { means, remedy } = whyUnreachable(error, overTls)
   return found('reachability', 'critical', textOf(error), { means, remedy })
 }
 
-function whyUnreachable(error: unknown): Diagnosed {
+function whyUnreachable(error: unknown, overTls: boolean): Diagnosed {
   if (error instanceof MaxClientsError) {
     return {
       means: 'all of maxclients are connected: nobody else gets in',
       remedy: 'raise maxclients, or find who holds them (CLIENT LIST on a connection that is open), or close some',
     }
   }
-  if (error instanceof ConnectTimeoutError) return TIMEOUT
+  if (error instanceof ConnectTimeoutError) return overTls ? TLS_TIMEOUT : TIMEOUT
   const chain = chainOf(error)
   for (const { code } of chain) {
     const known = Object.hasOwn(BY_CODE, code) ? BY_CODE[code] : undefined
@@ -134,7 +142,9 @@ function whyUnreachable(error: unknown): Diagnosed {
     }
   }
   if (chain.some(({ code }) => code === 'ERR_PROTOCOL')) return NO_RESP
-  if (chain.some(({ message }) => /closed the connection/.test(message))) return TLS_EXPECTED
+  if (chain.some(({ code, message }) => code === 'ECONNRESET' || /closed the connection/.test(message))) {
+    return overTls ? CUT_OVER_TLS : CUT
+  }
   if (chain.some(({ code }) => /^ERR_(SSL|TLS)_|^EPROTO$/.test(code))) {
     const means = 'TLS: the two sides did not come to terms'
     return { means, remedy: 'compare protocols and ciphers of both sides; look into the log of the server' }

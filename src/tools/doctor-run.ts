@@ -5,6 +5,7 @@ import { OptionError } from '../index.js'
 import type { CommandContext, OptionValues } from './command-spec.js'
 import { type DoctorOptions, doctor } from './doctor.js'
 import { findingLines, headLines, summaryLine } from './doctor-report.js'
+import { isTls } from './doctor-tls.js'
 import { readEndpoints } from './pool-endpoint.js'
 import { printableLines } from './terminal.js'
 
@@ -42,7 +43,7 @@ function readOptions(typed: OptionValues, signal: AbortSignal, env: NodeJS.Proce
 
 function readCa(file: string | undefined, url: string | undefined): string | undefined {
   if (file === undefined) return undefined
-  if (url === undefined || !/^(rediss|valkeys):/i.test(url)) throw new OptionError('--ca: needs a server at rediss://')
+  if (url === undefined || !isTls(url)) throw new OptionError('--ca: needs a server at rediss://')
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {

@@ -8,7 +8,7 @@ export const DOCTOR: CommandSpec = {
   about: [
     'Connects to a server, asks it about itself, and says what it found, the worst first: what was seen, what that \
 means, and what to do. Nothing is changed, and nothing but names of commands, names of clients and figures is shown: \
-no keys, no values, no arguments. It takes two connections, and three seconds at most while all goes well.',
+no keys, no values, no arguments. It takes one connection, and a second or two.',
     'Looked at: reachability and why not, round trips beside how late this process itself was, TLS and certificate, \
 version, protocol, role, timeouts, maxclients and who is connected, refused connections, memory and evictions, output \
 buffers, slow commands and scripts, SLOWLOG, persistence. What the server refuses to tell (ACL, renamed commands) is a \

@@ -9,7 +9,7 @@ import { unreachable } from './doctor-reach.js'
 import { roundTripFindings } from './doctor-round-trips.js'
 import { serverFindings } from './doctor-server.js'
 import { slowFindings } from './doctor-slow.js'
-import { tlsFindings } from './doctor-tls.js'
+import { isTls, tlsFindings } from './doctor-tls.js'
 import type { Endpoint } from './pool-endpoint.js'
 
 /** What `--json` prints; raised when a field changes its meaning or goes. */
@@ -73,7 +73,7 @@ async function examineServer(patient: Patient, { fleet, signal }: DoctorOptions)
     return { findings: [reachable(address), ...(await ask(patient, redis, fleet, signal))], reached: true, address }
   } catch (error) {
     if (error instanceof OptionError) throw error
-    return { findings: signal.aborted ? [] : [unreachable(error)], reached: false, address }
+    return { findings: signal.aborted ? [] : [unreachable(error, isTls(patient.url))], reached: false, address }
   } finally {
     signal.removeEventListener('abort', leave)
     leave()
