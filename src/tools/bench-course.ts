@@ -112,12 +112,12 @@ function cellOf({ subject, scenario, latencies, rounds }: Entry, base: Entry | u
     return below > 0 ? [above / below] : []
   })
   const isBase = subject.name === 'respool' || ratios.length === 0
-  const any = latencies.count > 0
+  const hasReplies = latencies.count > 0
   return {
     client: nameOf(subject),
     scenario,
     perSecond: middle,
-    latency: any
+    latency: hasReplies
       ? { p50: at(50), p95: at(95), p99: at(99), p999: at(99.9), max: milliseconds(latencies.max) }
       : { p50: 0, p95: 0, p99: 0, p999: 0, max: 0 },
     noise: middle === 0 ? 0 : Number(((Math.max(...speeds) - Math.min(...speeds)) / 2 / middle).toFixed(3)),
@@ -126,7 +126,7 @@ function cellOf({ subject, scenario, latencies, rounds }: Entry, base: Entry | u
     loopUse: median(rounds.map(({ loopUse }) => loopUse)),
     lateP99: Math.max(...rounds.map(({ lateP99 }) => lateP99)),
     rounds,
-    curve: any
+    curve: hasReplies
       ? SHARES.map((share) => ({ share, latency: share === 0 ? milliseconds(latencies.min) : at(share * 100) }))
       : [],
   }

@@ -5,12 +5,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { OptionError } from '../../src/index.js'
+import { setTimeout } from 'node:timers/promises'
+import { OptionError, Redis } from '../../src/index.js'
 import { readPlan } from '../../src/tools/simulate-plan.js'
 import { holdOf, phasesOf } from '../../src/tools/simulate-recorded.js'
 import { sweep } from '../../src/tools/simulate-sweep.js'
 import { startCli } from '../support/cli-process.js'
 import { World } from '../support/pool-harness.js'
+import { liveSkip } from '../support/redis-binary.js'
+import { RedisProcess } from '../support/redis-process.js'
 import { assertWellFormed } from '../support/svg-check.js'
 
 const TMP = mkdtempSync(join(tmpdir(), 'respool-simulate-test-'))
@@ -176,6 +179,20 @@ describe('a recorded history', () => {
     assert.ok(phase.hold.mean > 15 && phase.hold.mean < 35, String(phase.hold.mean))
     world.pool.destroy('destroyed')
     await world.assertNothingLeft()
+  })
+
+  it('may be what a pool recorded', { skip: liveSkip }, async () => {
+    const server = await RedisProcess.start()
+    await using redis = new Redis(server.url, { maxConnections: 3, pipelining: 1 })
+    const recording = redis.pool.record({ interval: 50 })
+    for (let turn = 0; turn < 20; turn++) await redis.lease(() => setTimeout(10))
+    const phases = phasesOf(JSON.parse(JSON.stringify(recording.points())), 'leases')
+    recording.stop()
+    await server.stop()
+    assert.ok(phases.length >= 3, `${phases.length} points`)
+    const came = phases.reduce((sum, phase) => sum + (phase.arrivalsPerSecond * phase.duration) / 1_000, 0)
+    assert.ok(Math.round(came) >= 10 && Math.round(came) <= 20, `${came} borrowed`)
+    for (const { hold } of phases) assert.ok(hold.kind !== 'two-point' && hold.mean >= 9, hold.kind)
   })
 
   it('keeps mean and 99th percentile, however far apart they are', () => {
