@@ -18,7 +18,8 @@ import {
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const DIST = join(ROOT, 'dist')
-const PAGE = join(ROOT, 'docs/api.md')
+/** Another file can be named, to be checked or written instead. */
+const PAGE = process.argv.slice(2).find((word) => !word.startsWith('--')) ?? join(ROOT, 'docs/api.md')
 
 if (!existsSync(join(DIST, 'index.d.ts'))) {
   console.error('generate-api: there is no dist/; run `npm run build` first')

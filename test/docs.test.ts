@@ -118,6 +118,19 @@ describe('the page of the API', () => {
     assert.equal(status, 0)
   })
 
+  it('is missed when a line of it is other', () => {
+    const folder = mkdtempSync(join(ROOT, 'build', 'api-'))
+    try {
+      const changed = join(folder, 'api.md')
+      writeFileSync(changed, readFileSync(join(ROOT, 'docs/api.md'), 'utf8').replace('| `5000` |', '| `4000` |'))
+      const { status, stderr } = check('--check', changed)
+      assert.equal(status, 1)
+      assert.match(stderr, /run `npm run generate`\. Line \d+ should be:\n\| `acquireTimeout` \|/)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
   it('has every option with its default, methods with their signatures, every error with its code', () => {
     const page = readFileSync(join(ROOT, 'docs/api.md'), 'utf8')
     for (const table of [poolOptionTable, connectionOptionTable, clientOptionTable, clientSideCacheTable]) {

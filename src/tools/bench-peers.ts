@@ -41,16 +41,34 @@ export async function makeField(url: string, { pool, peers }: BenchPlan, folder:
     try {
       subjects.push(...(await within(connectPeer(name, url, folder))))
     } catch (error) {
-      missing.push({ name, reason: reasonOf(error) })
+      missing.push({ name, reason: reasonOf(error, url) })
     }
   }
   return { subjects, missing }
 }
 
-/** The first line of its message: what a peer says has no limit. */
-function reasonOf(error: unknown): string {
+/** The first line of its message, for what a peer says has no limit; and without what the URL keeps secret. */
+function reasonOf(error: unknown, url: string): string {
   const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
-  return line.slice(0, 200)
+  return secretsOf(url)
+    .reduce((text, secret) => text.replaceAll(secret, '[redacted]'), line)
+    .slice(0, 200)
+}
+
+/** The URL itself, its login and its query, as they are written and as they are meant; longest first. */
+function secretsOf(url: string): string[] {
+  const [, login = '', query = ''] = /^[^/]*\/\/(?:(.*)@)?[^?]*(?:\?(.*))?$/s.exec(url) ?? []
+  const password = login.slice(login.indexOf(':') + 1)
+  const written = [url, query, login, password].filter((text) => text !== '')
+  return [...written, ...written.map(decoded)].sort((a, b) => b.length - a.length)
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 async function connectRespool(url: string, pool: BenchPlan['pool']): Promise<Subject> {

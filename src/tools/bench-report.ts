@@ -112,7 +112,10 @@ interface Findings {
 
 /** What to know before the figures are believed, a sentence each. */
 export function remarks({ cells, missing, firstError }: Findings, screen: Screen): string[] {
-  const said = ['Latencies in ms, of all rounds together; ops/s is the median of the rounds, ± half their spread.']
+  const said = [
+    'Latencies in ms, of all rounds together; ops/s is the median of the rounds, ± half their spread; loop is how busy \
+the event loop of this process was.',
+  ]
   const noisy = Math.max(0, ...cells.map(({ noise }) => noise))
   if (noisy > 0.1)
     said.push(

@@ -188,6 +188,34 @@ describe('the model of a fleet is the real pool:', () => {
     }
   }
 
+  for (const pipelining of [2, 5]) {
+    it(`commands that share a lane, ${pipelining} of them in flight: every reply takes as long`, async () => {
+      const latency = 30 * pipelining
+      const script = draw(pipelining, pipelining, 300).map(({ at }) => ({ at, hold: latency }))
+      const traffic = { kind: 'shared', lanes: 1, pipelining } as const
+      const { fates } = runToEnd({ ...basic, maxConnections: 1, traffic, arrivalsOf: scripted([script]) })
+
+      const world = new World({ maxConnections: 1, pipelining, acquireTimeout: 100_000, pingInterval: 0 })
+      world.server.latency = latency
+      const warm = world.send('PING')
+      await world.run(1_000)
+      assert.equal(warm.state, 'answered')
+      for (const { at } of script) world.clock.setTimeout(() => world.send('GET', 'k'), at)
+      await world.run((script.at(-1)?.at ?? 0) + 20_000)
+      const [, ...calls] = world.calls
+      assert.deepEqual(
+        fates.sort((a, b) => a.at - b.at).map(({ response }) => response),
+        calls.map(({ took }) => took),
+      )
+      assert.ok(
+        calls.some(({ took }) => took > latency),
+        'nobody had to wait',
+      )
+      world.pool.destroy('destroyed')
+      await world.assertNothingLeft()
+    })
+  }
+
   it('and the comparison bites: one connection more gives other waits', async () => {
     const script = draw(5, 2, 300)
     const { fates } = runToEnd({ ...basic, maxConnections: 3, acquireTimeout: 305, arrivalsOf: scripted([script]) })

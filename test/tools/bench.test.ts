@@ -118,6 +118,22 @@ describe('respool bench', { skip: liveSkip }, () => {
     assert.deepEqual(await redis.keys('respool-bench:*'), [])
   })
 
+  it('shows no secret of the URL, whatever a peer says', async () => {
+    const folder = join(TMP, 'talkative')
+    const home = join(folder, 'node_modules', 'redis')
+    mkdirSync(home, { recursive: true })
+    writeFileSync(join(home, 'package.json'), JSON.stringify({ name: 'redis', version: '9.9.9', main: 'index.js' }))
+    const talk = "throw new Error('cannot use ' + url + ' with ' + decodeURIComponent(url))"
+    writeFileSync(join(home, 'index.js'), `exports.createClient = ({ url }) => { ${talk} }`)
+    await redis.aclSetUser('ada', ['on', '>hu%sh', '~*', '+@all'])
+    const secret = `${url.replace('redis://', 'redis://ada:hu%25sh@')}?clientName=quiet`
+    const words = ['bench', '--url', secret, '--callers', '1', '--ops', 'get', '--peers', 'redis', ...quick]
+    const { code, stdout, stderr } = await startCli(words, {}, folder).done
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /redis is not measured: cannot use \[redacted\] with \[redacted\]\./)
+    assert.doesNotMatch(stdout + stderr, /hu%|sh@|quiet/)
+  })
+
   it('interrupted by Ctrl-C prints what there is, and deletes its keys', async () => {
     const words = [
       'bench',
