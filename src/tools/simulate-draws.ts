@@ -3,17 +3,31 @@
 
 import { OptionError } from '../index.js'
 
-/** Gives numbers in [0, 1). */
-export type Random = () => number
-
 /** mulberry32, for one part of a run: how often one process draws never changes what another gets. */
-export function seeded(seed: number, part = 0): Random {
-  let state = (Math.imul(seed, 0x9e3779b1) ^ Math.imul(part + 1, 0x85ebca6b)) >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
+export class Dice {
+  #state: number
+
+  constructor(seed: number, part = 0) {
+    this.#state = (Math.imul(seed, 0x9e3779b1) ^ Math.imul(part + 1, 0x85ebca6b)) | 0
+  }
+
+  /** In [0, 1). */
+  next(): number {
+    const state = (this.#state + 0x6d2b79f5) | 0
+    this.#state = state
     let mixed = Math.imul(state ^ (state >>> 15), state | 1)
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+
+  /** Of mean 1. */
+  exponential(): number {
+    return -Math.log(1 - this.next())
+  }
+
+  /** Of mean 0 and deviation 1, after Box and Muller. */
+  normal(): number {
+    return Math.sqrt(2 * this.exponential()) * Math.cos(2 * Math.PI * this.next())
   }
 }
 
@@ -48,27 +62,22 @@ export function meanOf(hold: HoldTimes): number {
 }
 
 /** Gives hold times in milliseconds. */
-export function drawerOf(hold: HoldTimes): (random: Random) => number {
+export function drawerOf(hold: HoldTimes): (dice: Dice) => number {
   switch (hold.kind) {
     case 'constant':
       return () => hold.mean
     case 'exponential':
-      return (random) => hold.mean * unitExponential(random)
+      return (dice) => hold.mean * dice.exponential()
     case 'lognormal': {
       const { mu, sigma } = lognormalOf(hold.mean, hold.p99)
-      return (random) => Math.exp(mu + sigma * unitNormal(random))
+      return (dice) => Math.exp(mu + sigma * dice.normal())
     }
     case 'two-point':
-      return (random) => (random() < hold.share ? hold.slow : hold.usual)
+      return (dice) => (dice.next() < hold.share ? hold.slow : hold.usual)
     default:
       return hold satisfies never
   }
 }
-
-const unitExponential = (random: Random): number => -Math.log(1 - random())
-
-/** Box and Muller. */
-const unitNormal = (random: Random): number => Math.sqrt(2 * unitExponential(random)) * Math.cos(2 * Math.PI * random())
 
 export type ArrivalPattern =
   | { readonly kind: 'poisson' }
@@ -99,9 +108,9 @@ export class DrawnArrivals implements Arrivals {
   hold = 0
   readonly #phases: readonly Phase[]
   readonly #pattern: ArrivalPattern
-  readonly #times: Random
-  readonly #holds: Random
-  readonly #drawers: readonly ((random: Random) => number)[]
+  readonly #times: Dice
+  readonly #holds: Dice
+  readonly #drawers: readonly ((dice: Dice) => number)[]
   #phase = 0
   #phaseEnd: number
   #together = 0
@@ -110,8 +119,8 @@ export class DrawnArrivals implements Arrivals {
   constructor(phases: readonly Phase[], pattern: ArrivalPattern, seed: number, process: number) {
     this.#phases = phases
     this.#pattern = pattern
-    this.#times = seeded(seed, 2 * process)
-    this.#holds = seeded(seed, 2 * process + 1)
+    this.#times = new Dice(seed, 2 * process)
+    this.#holds = new Dice(seed, 2 * process + 1)
     this.#drawers = phases.map(({ hold }) => drawerOf(hold))
     this.#phaseEnd = phases[0]?.duration ?? 0
   }
@@ -128,15 +137,15 @@ export class DrawnArrivals implements Arrivals {
     const pattern = this.#pattern
     switch (pattern.kind) {
       case 'poisson':
-        return unitExponential(this.#times)
+        return this.#times.exponential()
       case 'periodic': {
         const first = this.#isFirst
         this.#isFirst = false
-        return first ? this.#times() : 1
+        return first ? this.#times.next() : 1
       }
       case 'bursty':
         this.#together = pattern.size - 1
-        return pattern.size * unitExponential(this.#times)
+        return pattern.size * this.#times.exponential()
       default:
         return pattern satisfies never
     }

@@ -1,6 +1,6 @@
 // Owns the order of events of a simulation: by time, and at one moment by when they were added. Knows no event.
 
-const BEGIN = 1_024
+const BEGIN = 64
 
 /** A binary heap over typed arrays: no object per event, since a run has tens of millions of them. */
 export class EventHeap {

@@ -136,7 +136,7 @@ class Group {
     if (member === undefined) return
     const { arrivals, process } = member
     const station = this.#stationFor(member)
-    const job = this.#jobs.make(index, member.stations.indexOf(station), this.now, arrivals.hold)
+    const job = this.#jobs.make(index, station.index, this.now, arrivals.hold)
     this.#expire(process, station)
     if (station.hasRoom || this.#open(station)) this.#begin(station, job)
     else if (this.#model.acquireTimeout > 0) station.waiting.push(job)
@@ -153,7 +153,7 @@ class Group {
     const chosen = stations[Math.floor(member.route() * stations.length)] ?? first
     const canOpen = stations.length < member.mostStations && this.connections < this.#model.maxClients
     if (chosen.hasRoom || chosen.opened < chosen.most || !canOpen) return chosen
-    const wider = new Station(1, chosen.slots)
+    const wider = new Station(stations.length, 1, chosen.slots)
     stations.push(wider)
     return wider
   }
@@ -254,11 +254,11 @@ class Member {
     this.process = process
     this.arrivals = arrivalsOf(process)
     if (traffic.kind === 'leases') {
-      this.stations = [new Station(Math.max(1, maxConnections - traffic.kept), 1)]
+      this.stations = [new Station(0, Math.max(1, maxConnections - traffic.kept), 1)]
       this.mostStations = 1
     } else {
       const lanes = Math.min(traffic.lanes, maxConnections)
-      this.stations = Array.from({ length: lanes }, () => new Station(1, traffic.pipelining))
+      this.stations = Array.from({ length: lanes }, (_, index) => new Station(index, 1, traffic.pipelining))
       this.mostStations = maxConnections
     }
   }

@@ -1,7 +1,7 @@
 // Owns the parts of the model of a fleet: a line with its connections, and those who stand in it as numbers in typed
 // arrays. Knows no time of its own.
 
-const BEGIN = 256
+const BEGIN = 32
 
 /** A line of callers, and the connections they wait for. */
 export class Station {
@@ -10,11 +10,14 @@ export class Station {
   /** When the last reply so far will be due, of what shares a lane. */
   lastReply = 0
   readonly waiting = new Line()
+  /** Its place among those of its process. */
+  readonly index: number
   /** Connections it may have, and callers that each can take at once. */
   readonly most: number
   readonly slots: number
 
-  constructor(most: number, slots: number) {
+  constructor(index: number, most: number, slots: number) {
+    this.index = index
     this.most = most
     this.slots = slots
   }

@@ -6,11 +6,11 @@ import { describe, it } from 'node:test'
 import {
   type ArrivalPattern,
   type Arrivals,
+  Dice,
   DrawnArrivals,
   drawerOf,
   type HoldTimes,
   meanOf,
-  seeded,
   WIDEST,
 } from '../../src/tools/simulate-draws.js'
 import { type FleetModel, type FleetOutcome, type Observer, simulate } from '../../src/tools/simulate-model.js'
@@ -358,9 +358,9 @@ describe('the model of a fleet', () => {
       { kind: 'two-point', usual: 1, slow: 200, share: 0.02 },
     ]
     for (const each of holds) {
-      const random = seeded(3)
+      const dice = new Dice(3)
       const drawer = drawerOf(each)
-      const values = Array.from({ length: 300_000 }, () => drawer(random))
+      const values = Array.from({ length: 300_000 }, () => drawer(dice))
       assertClose(mean(values), meanOf(each), 0.02, each.kind)
       if (each.kind === 'lognormal') assertClose(percentile(values, 0.99), each.p99, 0.03, 'p99')
     }
