@@ -2,7 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { describe, it } from 'node:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
 import type { CommandSpec } from '../../src/tools/command-spec.js'
 import { SPECS } from '../../src/tools/commands.js'
 import { completionsFor } from '../../src/tools/completions.js'
@@ -24,8 +27,14 @@ const NASTY: Readonly<Record<string, CommandSpec>> = {
 
 const isHere = (shell: string): boolean => spawnSync(shell, ['--version'], { stdio: 'ignore' }).status === 0
 
+const TMP = mkdtempSync(join(tmpdir(), 'respool-completions-test-'))
+after(() => rmSync(TMP, { recursive: true, force: true }))
+
+/** As a file, because not all of them read what they only check from stdin. */
 function read(shell: string, script: string): void {
-  const { status, stderr } = spawnSync(shell, ['-n'], { input: script, encoding: 'utf8' })
+  const file = join(TMP, 'script')
+  writeFileSync(file, script)
+  const { status, stderr } = spawnSync(shell, ['-n', file], { encoding: 'utf8' })
   assert.deepEqual([status, stderr], [0, ''])
 }
 
