@@ -48,8 +48,8 @@ export class PoolFeed {
     this.#finding = { ...diagnose(this.#stats), since: Date.now() }
     this.#recording = pool.record()
     this.#recording.follow((news) => {
-      if ('kind' in news) this.#tell(news)
-      else this.#point(news)
+      if ('span' in news) this.#point(news)
+      else this.#happened(news)
     })
   }
 
@@ -57,9 +57,14 @@ export class PoolFeed {
     return this.#recording.interval
   }
 
+  /** Whether the pool has ended. */
+  get isOver(): boolean {
+    return this.#stats.state === 'closed'
+  }
+
   get summary(): PoolSummary {
-    const { name, address } = this.#stats
-    return { name: clip(name), address: clip(address), state: this.pool.stats().state, cause: this.#finding.cause }
+    const { name, address, state } = this.#stats
+    return { name: clip(name), address: clip(address), state, cause: this.#finding.cause }
   }
 
   /** All points there are. */
@@ -106,6 +111,11 @@ export class PoolFeed {
   stop(): void {
     this.#recording.stop()
     this.#listeners.clear()
+  }
+
+  #happened(event: HistoryEvent): void {
+    if (event.kind === 'ended') this.#stats = this.pool.stats()
+    this.#tell(event)
   }
 
   #point(point: HistoryPoint): void {

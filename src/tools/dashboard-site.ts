@@ -110,9 +110,17 @@ export class Site {
         stream.send('points', [row])
         stream.send('news', feed.news(summaries()))
       },
-      event: (event) => stream.send('events', [event]),
+      event: (event) => {
+        stream.send('events', [event])
+        if (event.kind === 'ended') stream.send('news', feed.news(summaries()))
+      },
     })
+    // A pool that has ended has no more points; its reader hears that we are there.
+    const pulse = setInterval(() => {
+      if (feed.isOver) stream.send('news', feed.news(summaries()))
+    }, feed.interval)
     response.on('close', () => {
+      clearInterval(pulse)
       unfollow()
       this.#streams.delete(stream)
     })
