@@ -147,11 +147,13 @@ export class PoolFeed {
 
 function rowOf(point: HistoryPoint): PointRow {
   const { at, span, connections: c, maxConnections, waiting, inFlight, counters, wait, use, reply } = point
+  const { calls, failed, timedOut, expired, turnedAway, bytesRead, bytesWritten } = counters
   return [
     ...[at, span, c.connecting, c.idle, c.shared, c.late, c.draining, c.leased, c.closing, c.total, maxConnections],
-    ...[waiting, inFlight, counters.calls, counters.failed, counters.bytesRead, counters.bytesWritten],
-    // Nobody who had to wait is no wait; no reply is no time at all.
-    ...[wait.p50, wait.p99, ...percentilesOf(use), ...percentilesOf(reply)],
+    ...[waiting, inFlight, calls, failed, timedOut + expired + turnedAway, bytesRead, bytesWritten],
+    // Nobody who had to wait is no wait, but who waits on has not told yet.
+    ...(wait.count === 0 && waiting === 0 ? [0, 0] : percentilesOf(wait)),
+    ...[...percentilesOf(use), ...percentilesOf(reply)],
   ]
 }
 

@@ -11,10 +11,10 @@ export interface PoolsDocument {
   readonly pools: readonly { readonly stats: PoolStats; readonly advice: Advice }[]
 }
 
-/** What a row of a point holds; durations in ms, `calls`, `failed` and the bytes within the interval. */
+/** What a row of a point holds; durations in ms; `calls`, `failed`, `inVain` and the bytes within the interval. */
 export const COLUMNS = [
   ...['at', 'span', 'connecting', 'idle', 'shared', 'late', 'draining', 'leased', 'closing', 'total', 'maxConnections'],
-  ...['waiting', 'inFlight', 'calls', 'failed', 'bytesRead', 'bytesWritten'],
+  ...['waiting', 'inFlight', 'calls', 'failed', 'inVain', 'bytesRead', 'bytesWritten'],
   ...['waitP50', 'waitP99', 'useP50', 'useP99', 'replyP50', 'replyP99'],
 ] as const
 

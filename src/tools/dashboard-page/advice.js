@@ -25,7 +25,8 @@ export class AdvicePanel {
     this.changes = make('ul')
     this.optionsPart = make('div', '', make('h3', '', 'Other options'), this.options)
     this.changesPart = make('div', '', make('h3', '', 'What would change it'), this.changes)
-    parent.append(this.number, this.because)
+    this.sizesTitle = make('h3')
+    parent.append(this.number, this.because, this.sizesTitle)
     const number = { isNumber: true }
     this.sizes = new Table(
       parent,
@@ -44,6 +45,8 @@ export class AdvicePanel {
     setText(this.because, because)
     const { percentile, targetWait } = evidence
     const share = `p${amount(percentile * 100)}`
+    setText(this.sizesTitle, `Wait at ${share} with other sizes; up to ${duration(targetWait)} is enough`)
+    this.sizesTitle.hidden = evidence.sizes.length === 0
     this.sizes.fill(
       evidence.sizes.map((size) => {
         const notes = [
@@ -55,8 +58,8 @@ export class AdvicePanel {
           className: size.maxConnections === maxConnections ? 'chosen' : '',
           cells: [
             { text: count(size.maxConnections) },
-            { text: `${duration(size.wait)} at ${share}` },
-            { text: [isEnough ? 'within the target' : 'too long', ...notes].join(', ') },
+            { text: duration(size.wait) },
+            { text: [isEnough ? 'enough' : 'too long', ...notes].join(', ') },
           ],
         }
       }),

@@ -76,13 +76,14 @@ const SPECS = [
     series: [{ label: 'waiting', color: '--line', column: 'waiting', area: true }],
   },
   {
-    title: 'Calls',
+    title: 'Calls and failures',
     unit: 'calls per second',
     format: perSecond,
     least: 1,
     series: [
       { label: 'calls', color: '--line', column: 'calls', perSecond: true, area: true },
       { label: 'failures', color: '--bad', column: 'failed', perSecond: true, dash: [3, 3] },
+      { label: 'waits in vain', color: '--line-strong', column: 'inVain', perSecond: true, dash: [8, 4], rare: true },
     ],
   },
   percentiles('Reply time', 'reply'),

@@ -7,29 +7,46 @@ import { clock, count, duration } from './format.js'
 
 const MOST = 200
 
+/** Of these a row is one line, with how many there were. */
+const REPEATED = ['exhausted', 'connect-failed']
+
 export class Log {
   constructor() {
     this.list = byId('log')
     // Who has no pointer scrolls with the keys.
     this.list.tabIndex = 0
+    this.word = ''
+    this.times = 0
     this.clear()
   }
 
   clear() {
+    this.word = ''
     this.list.replaceChildren()
     this.#count()
   }
 
   /** @param {readonly PageEvent[]} events oldest first */
   add(events) {
-    for (const event of events.slice(-MOST)) {
-      const time = make('time', '', clock(event.at))
-      time.dateTime = new Date(event.at).toISOString()
-      const { word, text, isBad } = wordsOf(event)
-      this.list.prepend(make('li', isBad ? 'bad' : '', time, ' ', make('b', '', word), ' ', make('span', '', text)))
-    }
+    for (const event of events.slice(-MOST)) this.#add(event)
     while (this.list.childElementCount > MOST) this.list.lastElementChild?.remove()
     this.#count()
+  }
+
+  /** @param {PageEvent} event */
+  #add(event) {
+    const { word, text, isBad } = wordsOf(event)
+    // A hundred of the same would push everything else out of sight.
+    const isSame = REPEATED.includes(event.kind) && this.word === word
+    this.times = isSame ? this.times + 1 : 1
+    this.word = word
+    if (isSame) this.list.firstElementChild?.remove()
+    const time = make('time', '', clock(event.at))
+    time.dateTime = new Date(event.at).toISOString()
+    const often = this.times > 1 ? ` ${this.times} times` : ''
+    this.list.prepend(
+      make('li', isBad ? 'bad' : '', time, ' ', make('b', '', `${word}${often}`), ' ', make('span', '', text)),
+    )
   }
 
   #count() {
