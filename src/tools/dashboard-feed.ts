@@ -17,6 +17,9 @@ const MOST_COMMANDS = 40
 const MOST_HOLDERS = 30
 const MOST_FAILURES = 8
 
+/** How old an advice may be, in ms. */
+const ADVICE_GOOD_FOR = 3_000
+
 /** Changes of what is wrong that are kept. */
 const MOST_FINDINGS = 50
 
@@ -35,6 +38,7 @@ export class PoolFeed {
   readonly #listeners = new Set<FeedListener>()
   readonly #findings: FindingEvent[] = []
   #last: News['last']
+  #advice: { readonly at: number; readonly advice: Advice } | undefined
   #finding: Finding
   #stats: PoolStats
   #loopDelay = 0
@@ -99,8 +103,13 @@ export class PoolFeed {
     }
   }
 
+  /** At most some seconds old: calculating it takes milliseconds, and it changes slowly. */
   advice(): Advice {
-    return this.pool.advice()
+    const now = performance.now()
+    if (this.#advice === undefined || now - this.#advice.at > ADVICE_GOOD_FOR) {
+      this.#advice = { at: now, advice: this.pool.advice() }
+    }
+    return this.#advice.advice
   }
 
   follow(listener: FeedListener): () => void {
