@@ -64,7 +64,7 @@ export function replay(callers: Callers, connections: number, longest: number): 
 /**
  * A long run of callers drawn from a record: the pauses between them and the times they hold are drawn separately, at
  * random. One record in its own order says little about its slowest hundredth, which is a few busy moments; drawn again
- * and again, each pause and each hold meets many others. What it knows is then limited by how well the record tells the
+ * and again, each pause and each hold meets many others. What is known is then limited by how well the record tells the
  * rate and the times, and no longer by which of them happened to coincide. That callers who come in waves wait longer
  * than this says is seen in `replay`.
  */
@@ -78,8 +78,11 @@ export class Resampled {
   /** xorshift; the same record gives the same advice. */
   #state = 0x9e3779b9
 
-  constructor({ asked, held }: Callers, length: number) {
-    this.#pauses = asked.slice(1).map((at, index) => at - (asked[index] ?? at))
+  /** @param pressure by how many standard errors the load is taken to be above what the record tells */
+  constructor({ asked, held }: Callers, length: number, pressure: number) {
+    const pauses = asked.slice(1).map((at, index) => at - (asked[index] ?? at))
+    const error = Math.sqrt((variation(pauses) + variation(held)) / held.length)
+    this.#pauses = pauses.map((pause) => pause / (1 + pressure * error))
     this.#held = held
     this.#callers = { asked: new Float64Array(length), held: new Float64Array(length) }
   }
@@ -115,6 +118,13 @@ export class Resampled {
     this.#state = state
     return Math.floor(((state >>> 0) / 2 ** 32) * below)
   }
+}
+
+/** The variance in units of the squared mean. */
+function variation(values: Float64Array): number {
+  const mean = values.reduce((sum, each) => sum + each, 0) / values.length
+  const squares = values.reduce((sum, each) => sum + (each - mean) ** 2, 0)
+  return mean > 0 ? squares / values.length / mean ** 2 : 0
 }
 
 interface Course {

@@ -16,13 +16,21 @@ export interface SizingTerms {
 }
 
 /**
- * What is calculated is as good as the record, and who waits longer is a small share of it: a line drawn exactly at the
- * share that is wanted would be missed every other time by a little. So it is drawn a little lower, and lower still where
- * one connection more is less than a tenth of all.
+ * What is calculated is as good as the record. Of the share that may wait longer a little less is allowed, so that a line
+ * drawn exactly there is not missed every other time. Where one connection more is less than a tenth of all, the load is
+ * also taken to be a little above what the record tells: with many connections in use a hundredth of load is the
+ * difference between no wait and a long one.
  */
-const MARGIN = 0.95
-const WIDE_MARGIN = 0.65
-const MANY = 10
+interface Caution {
+  readonly margin: number
+  readonly pressure: number
+}
+
+const FEW: Caution = { margin: 0.97, pressure: 0 }
+const MANY: Caution = { margin: 0.75, pressure: 1.5 }
+
+/** The largest size that counts as few. */
+const EDGE = 10
 
 /** In the order in which they came, so many times the share that is wanted may wait longer: one record is little proof. */
 const AS_IT_CAME = 2
@@ -34,14 +42,16 @@ export class Sizing {
   readonly held: number
   readonly #load: Load
   readonly #terms: SizingTerms
-  readonly #resampled: Resampled
+  readonly #few: Resampled
+  readonly #many: Resampled
   readonly #replayed = new Map<number, Outcome>()
 
   /** @param effort how many callers to draw from the record */
   constructor(load: Load, terms: SizingTerms, effort: number) {
     this.#load = load
     this.#terms = terms
-    this.#resampled = new Resampled(load.callers, effort)
+    this.#few = new Resampled(load.callers, effort, FEW.pressure)
+    this.#many = new Resampled(load.callers, effort, MANY.pressure)
     this.held = load.window > 0 ? load.callers.held.reduce((sum, each) => sum + each, 0) / load.window : 0
   }
 
@@ -81,13 +91,19 @@ export class Sizing {
   }
 
   #neededToLend(): number {
-    const { asked } = this.#load.callers
-    if (asked.length === 0) return 0
+    if (this.#load.callers.asked.length === 0) return 0
+    const edge = EDGE - this.kept(EDGE) - this.#load.staying
     let low = Math.max(1, Math.floor(this.held))
     let high = low
-    for (let step = 1; this.#areTooFew(high) && high < MOST; step *= 2) {
-      low = high + 1
-      high = Math.min(MOST, high + step)
+    if (edge >= low && !this.#areTooFew(edge)) {
+      high = edge
+    } else {
+      low = Math.max(low, edge + 1)
+      high = low
+      for (let step = 1; high < MOST && this.#areTooFew(high); step *= 2) {
+        low = high + 1
+        high = Math.min(MOST, high + step)
+      }
     }
     while (low < high) {
       const middle = (low + high) >> 1
@@ -100,7 +116,7 @@ export class Sizing {
   #areTooFew(connections: number): boolean {
     const { share, longest } = this.#terms
     const { share: longer } = this.#outcome(connections)
-    if (longer > share * this.#margin(connections)) return true
+    if (longer > share * this.#cautionAt(connections).margin) return true
     let replayed = this.#replayed.get(connections)
     if (replayed === undefined) {
       replayed = replay(this.#load.callers, connections, longest)
@@ -111,10 +127,12 @@ export class Sizing {
 
   #outcome(connections: number): Outcome {
     const { share, longest } = this.#terms
-    return this.#resampled.outcome(connections, longest, share * this.#margin(connections))
+    const caution = this.#cautionAt(connections)
+    const callers = caution === FEW ? this.#few : this.#many
+    return callers.outcome(connections, longest, share * caution.margin)
   }
 
-  #margin(connections: number): number {
-    return this.sizeFor(this.#load.staying + connections) > MANY ? WIDE_MARGIN : MARGIN
+  #cautionAt(connections: number): Caution {
+    return this.sizeFor(this.#load.staying + connections) > EDGE ? MANY : FEW
   }
 }
