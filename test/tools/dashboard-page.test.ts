@@ -68,8 +68,9 @@ describe('the page', { skip: liveSkip || chromiumSkip }, () => {
     await redis.incr('list').catch(() => {})
     const lease = await redis.lease({ label: 'check stock' })
     await look(pool, {}, async ({ page }) => {
-      assert.equal(await page.title(), 'orders · respool')
+      // A machine that is busy with the browser may have held up this process a moment ago, and the page says so.
       await shows(page, '#cause', 'healthy')
+      assert.match(await page.title(), /orders · respool$/)
       await shows(page, '#commands', '123')
       const row = async (name: string) => {
         const texts = await page
@@ -179,10 +180,10 @@ describe('the page', { skip: liveSkip || chromiumSkip }, () => {
       (name, index) => new ConnectionPool(server.url, { name, maxConnections: index + 3 }),
     )
     await look(pools, {}, async ({ page }) => {
-      assert.deepEqual(await page.locator('#pool option').allTextContents(), ['first', 'second'])
+      assert.match((await page.locator('#pool option').allTextContents()).join(), /^first[^,]*,second[^,]*$/)
       await page.selectOption('#pool', '1')
-      for (let left = 100; left > 0 && (await page.title()) !== 'second · respool'; left--) await sleep(100)
-      assert.equal(await page.title(), 'second · respool')
+      for (let left = 100; left > 0 && !(await page.title()).endsWith('second · respool'); left--) await sleep(100)
+      assert.match(await page.title(), /second · respool$/)
       await shows(page, '#slots-key', '4 not open')
     })
     for (const pool of pools) await pool.close()
