@@ -7,10 +7,18 @@ import type { ConnectionOwner } from '../connection/contract.js'
 import type { Request } from '../connection/request.js'
 import type { Reply } from '../resp/types.js'
 import type { Borrower } from './borrower.js'
+import type { ConnectionPoolTimeoutError } from './exhaustion.js'
 import type { ResolvedPoolOptions } from './options.js'
 import type { Entry } from './roster.js'
 import type { HolderStats } from './stats.js'
 import type { Caller, Waiter } from './waiters.js'
+
+export interface Resize {
+  readonly from: number
+  readonly to: number
+  /** A sentence. */
+  readonly because: string
+}
 
 /** What a pool tells whoever made it. */
 export interface PoolEvents {
@@ -19,6 +27,10 @@ export interface PoolEvents {
   connectFailed(error: ConnectionError): void
   released(): void
   leaked(holder: HolderStats): void
+  /** Callers waited in vain; told once for all whose time was up together. */
+  exhausted(error: ConnectionPoolTimeoutError): void
+  /** `maxConnections` is another. */
+  resized(change: Resize): void
   /** Something came that answers no command, on a connection that nobody listens to. */
   pushed(message: Reply): void
 }
@@ -47,11 +59,13 @@ export interface DispatchLimits {
 }
 
 export interface DispatchHost {
+  /** What is remembered of borrowings. */
+  readonly demand: { asked(kind: Borrower['kind'], now: number): number }
   now(): number
   /** Starts up to so many dials; fewer where the supply says so. */
   dial(count: number): void
-  /** The borrower has the entry from now on. */
-  lend(entry: Entry, borrower: Borrower): void
+  /** The borrower has the entry from now on; `waiter` if it waited. */
+  lend(entry: Entry, borrower: Borrower, waiter?: Waiter<Borrower>): void
   /** Starts the wait of a command, or fails it and returns undefined when too many wait. */
   wait(request: Request): Waiter<Request> | undefined
   /** A command's wait ended well. */

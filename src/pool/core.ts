@@ -5,12 +5,12 @@ import type { Clock } from '../base/clock.js'
 import type { CloseReason, ConnectionError, ReplyError } from '../base/errors.js'
 import type { HandshakeResult } from '../connection/handshake.js'
 import type { Request } from '../connection/request.js'
-import { Tallies } from '../connection/tally.js'
 import type { Reply } from '../resp/types.js'
 import { Alone } from './alone.js'
 import type { Borrower } from './borrower.js'
 import { ClientSideCache } from './client-side-cache.js'
 import type { DispatchLimits, Phase, PoolDependencies } from './contract.js'
+import { Demand } from './demand.js'
 import { Dispatch } from './dispatch.js'
 import { hungUp, reasonOf, unsentFor } from './endings.js'
 import { Intake } from './intake.js'
@@ -29,6 +29,7 @@ export class PoolCore {
   readonly limits: DispatchLimits
   readonly roster = new Roster()
   readonly counters = new Counters()
+  readonly demand = new Demand()
   readonly dispatch: Dispatch
   readonly supply: Supply
   readonly keeper: Keeper
@@ -39,8 +40,7 @@ export class PoolCore {
   readonly warming: { resolve(): void; reject(error: unknown): void }[] = []
   /** Told when the last thing accepted before closing is done. */
   quiet: (() => void) | undefined
-  readonly tallies: Tallies
-  readonly #intake: Intake
+  readonly intake: Intake
   readonly #deps: PoolDependencies
   readonly room: WaitingRoom
   readonly alone = new Alone(this)
@@ -50,8 +50,7 @@ export class PoolCore {
     const { maxConnections, minConnections, lanes, pipelining } = settings
     this.#deps = deps
     this.clock = clock
-    this.tallies = new Tallies(clock)
-    this.#intake = new Intake(clock, this.tallies)
+    this.intake = new Intake(clock)
     this.database = deps.database
     this.limits = { maxConnections, minConnections, lanes: Math.min(lanes, maxConnections), pipelining }
     this.dispatch = new Dispatch(this.roster, this.limits, this)
@@ -72,6 +71,7 @@ export class PoolCore {
       },
       waiters: () => this.dispatch.waiters(),
       stats,
+      exhausted: (error) => deps.events.exhausted(error),
       lastConnectError: () => this.supply.lastError,
       loopDelay: () => this.keeper.loopDelay,
     })
@@ -82,7 +82,7 @@ export class PoolCore {
   /** Once for each call; false when its signal was aborted already and it has failed. */
   prepare(first: Request): boolean {
     if (!this.keeper.watching) this.keeper.watch()
-    return this.#intake.admit(first)
+    return this.intake.admit(first)
   }
 
   borrow(borrower: Borrower, timeout?: number, signal?: AbortSignal): void {
@@ -142,11 +142,10 @@ export class PoolCore {
     this.counters.peaks.note(this.roster, this.dispatch.leases)
   }
 
-  lend(entry: Entry, borrower: Borrower): void {
+  lend(entry: Entry, borrower: Borrower, waiter?: Waiter<Borrower>): void {
     const now = this.now()
-    const { kind, label, stack } = borrower
     this.roster.move(entry, 'leased', now)
-    entry.holder = { kind, label, since: now, stack, reported: false }
+    entry.holder = this.demand.begin(borrower, now, waiter?.borrowing)
     this.counters.acquired++
     borrower.grant(entry)
   }
@@ -326,7 +325,7 @@ export class PoolCore {
     if (holder === undefined) return
     entry.holder = undefined
     this.counters.released++
-    this.counters.use.record(this.now() - holder.since)
+    this.counters.use.record(this.demand.end(holder, this.now()))
   }
 
   /** A free connection that was marked, or is above the limit, ends here. */
@@ -342,7 +341,8 @@ export class PoolCore {
     this.#deps.events.connectFailed(error)
     if (isOutdated) return
     for (const { reject } of this.warming.splice(0)) reject(error)
-    // A wrong password does not heal by waiting; but what works already may still serve those who wait.
+    if (this.supply.hasGivenUp) this.dispatch.turnStreamsAway(unsentFor(error))
+    // A wrong password does not heal by waiting; but what works already may still serve those who wait, with an end.
     if (!this.supply.isFinal || this.roster.ready > 0) return
     this.dispatch.turnAway(unsentFor(error))
   }
