@@ -61,6 +61,7 @@ export type {
   TypeMapping,
 } from './command/definitions.js'
 export type { CredentialsProvider, StreamingCredentials } from './connection/credentials.js'
+export type { Advice, AdviceEvidence, AdviceOptions, OptionAdvice, SizeForecast } from './pool/advice.js'
 export type { ClientSideCacheOptions } from './pool/cache-options.js'
 export type { CacheStats } from './pool/client-side-cache.js'
 export type { Resize } from './pool/contract.js'

@@ -20,6 +20,8 @@ import { connectionOptionTable } from '../src/connection/options.js'
 import * as respool from '../src/index.js'
 import { clientSideCacheTable } from '../src/pool/cache-options.js'
 import { poolOptionTable } from '../src/pool/options.js'
+import { exitsOf } from '../src/tools/command-spec.js'
+import { SPECS } from '../src/tools/commands.js'
 
 const COMPILES_WITHIN = 60_000
 
@@ -56,6 +58,12 @@ describe('the README', () => {
     assert.match(README, /^npm ci && npm test\b/m)
   })
 
+  it('has the exit codes as the code has them', () => {
+    const [, page = ''] = README.split('<!-- exits -->\n\n')
+    const [rows = ''] = page.split('\n\n')
+    assert.equal(rows, tableOfExits())
+  })
+
   it('leaves room for the figures of the benchmark', () => {
     assert.match(README, /<!-- bench:begin -->\n[\s\S]*<!-- bench:end -->/)
   })
@@ -68,6 +76,22 @@ describe('the README', () => {
     assert.match(compile(["const text: string = await redis.get('a')"]), /TS2322.*'string \| null'/)
   })
 })
+
+/** A code, and what it means: everywhere, or as single commands have it. */
+function tableOfExits(): string {
+  const all = new Map(exitsOf({}))
+  const codes = [...new Set(Object.values(SPECS).flatMap((spec) => exitsOf(spec).map(([code]) => code)))]
+  const rows = codes
+    .sort((a, b) => a - b)
+    .map((code) => {
+      const own = Object.entries(SPECS).flatMap(([name, spec]) => {
+        const meaning = new Map(exitsOf(spec)).get(code)
+        return meaning === undefined || meaning === all.get(code) ? [] : [`\`${name}\`: ${meaning}`]
+      })
+      return `| ${code} | ${[...[all.get(code) ?? []].flat(), ...own].join('<br>')} |`
+    })
+  return ['| code | meaning |', '| --- | --- |', ...rows].join('\n')
+}
 
 describe('the page on migrating', () => {
   const page = readFileSync(join(ROOT, 'docs/migrating.md'), 'utf8')

@@ -28,7 +28,7 @@ const WAIT_FLOOR = 50
 const ANSWER_FLOOR = 1_000
 
 /** Shared connections that owe replies for so much of their time are not held up by one slow command, as a share. */
-const LATE_SHARE = 0.25
+const LATE_SHARE = 0.5
 
 /** Held for so long while nobody waits, and for so much longer than leases of this pool are held, it is a leak too. */
 const LONG_HELD = 30_000

@@ -1,11 +1,10 @@
 // Owns how `respool doctor` is run from the command line.
 
-import { readFileSync } from 'node:fs'
 import { OptionError } from '../index.js'
+import { readAuthority } from './authority.js'
 import type { CommandContext, OptionValues } from './command-spec.js'
 import { type DoctorOptions, doctor } from './doctor.js'
 import { findingLines, headLines, summaryLine } from './doctor-report.js'
-import { isTls } from './doctor-tls.js'
 import { readEndpoints } from './pool-endpoint.js'
 import { printableLines } from './terminal.js'
 
@@ -36,20 +35,9 @@ function readOptions(typed: OptionValues, signal: AbortSignal, env: NodeJS.Proce
   if (url === undefined && endpoints.length === 0) {
     throw new OptionError('nothing to examine: give --url or REDIS_URL for a server, --pool for pools')
   }
-  const ca = readCa(typed.values.get('ca'), url)
+  const ca = readAuthority(typed.values, url)
   const fleet = readFleet(typed.values)
   return { patient: url === undefined ? undefined : { url, ca }, fleet, endpoints, signal }
-}
-
-function readCa(file: string | undefined, url: string | undefined): string | undefined {
-  if (file === undefined) return undefined
-  if (url === undefined || !isTls(url)) throw new OptionError('--ca: needs a server at rediss://')
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
-    throw new OptionError(`--ca: the file cannot be read (${code})`)
-  }
 }
 
 function readFleet(values: ReadonlyMap<string, string>): DoctorOptions['fleet'] {

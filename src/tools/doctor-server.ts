@@ -14,6 +14,7 @@ export function serverFindings(facts: ServerFacts): Finding[] {
   }
   return [
     ...versionFindings(info.value),
+    ...modeFindings(info.value),
     ...protocolFindings(facts),
     ...roleFindings(info.value),
     ...memoryFindings(facts, info.value),
@@ -38,6 +39,17 @@ function versionFindings(info: Info): Finding[] {
     return [found('version', 'note', seen, { means, remedy: 'move to a version that is maintained' })]
   }
   return [found('version', 'ok', seen)]
+}
+
+function modeFindings(info: Info): Finding[] {
+  const mode = info.get('redis_mode')
+  if (mode !== 'cluster' && mode !== 'sentinel') return []
+  const means =
+    mode === 'cluster' ? 'the other nodes were not looked at' : 'it holds no data: it knows where the primary is'
+  const remedy = mode === 'cluster' ? 'run the doctor for each node' : 'run the doctor for the primary and its replicas'
+  return [
+    found('mode', 'note', `it runs as ${mode === 'cluster' ? 'a node of a cluster' : 'a sentinel'}`, { means, remedy }),
+  ]
 }
 
 function protocolFindings({ protocol }: ServerFacts): Finding[] {

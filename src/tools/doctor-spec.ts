@@ -1,5 +1,6 @@
 // Owns the words of `respool doctor`. Only data.
 
+import { AUTHORITY_OPTION, AUTHORITY_VARIABLE } from './authority.js'
 import { type CommandSpec, HELP, SERVER_OPTIONS } from './command-spec.js'
 import { POOL_OPTIONS } from './pool-endpoint.js'
 
@@ -18,14 +19,14 @@ ConnectionPoolTimeoutError: leak, slow-server, failing-dials, blocked-loop, too-
   ],
   options: {
     url: SERVER_OPTIONS.url,
-    ca: { value: 'FILE', doc: 'Trust this authority, in PEM, for a server at rediss://' },
+    ...AUTHORITY_OPTION,
     ...POOL_OPTIONS,
     processes: { value: 'N', doc: 'Processes of the fleet: do their pools fit into maxclients?' },
     'max-connections': { value: 'N', doc: 'maxConnections of each of them', default: 'that of the URL, else 10' },
     json: { doc: 'Print one JSON document, with schemaVersion' },
     help: HELP,
   },
-  environment: { NODE_EXTRA_CA_CERTS: 'A file of authorities to trust, read by Node.js' },
+  environment: AUTHORITY_VARIABLE,
   examples: [
     { words: 'respool doctor --url redis://localhost:6379', doc: 'What ails this server' },
     {

@@ -25,8 +25,6 @@ export async function lookAtTls(url: string, ca: string | undefined): Promise<Tl
   return place === undefined ? undefined : look(place.host, place.port, ca)
 }
 
-export const isTls = (url: string): boolean => /^(rediss|valkeys):/i.test(url)
-
 function placeOf(url: string): { host: string; port: number } | undefined {
   // Without the login: it is not needed here, and may hold what a URL parser does not take.
   const [, host = '', port = '6379'] =

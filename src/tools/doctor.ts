@@ -1,6 +1,7 @@
 // Owns the course of `respool doctor`: reach the server, ask it, look at the pools, say what was found, leave nothing.
 
 import { CommandTimeoutError, OptionError, type Redis } from '../index.js'
+import { isTls } from './authority.js'
 import { clientFindings, type Fleet } from './doctor-clients.js'
 import { connectionTo, examine, type Patient, type ServerFacts } from './doctor-facts.js'
 import { exitCodeOf, type Finding, found, type Severity, worstOf } from './doctor-finding.js'
@@ -9,7 +10,7 @@ import { unreachable } from './doctor-reach.js'
 import { roundTripFindings } from './doctor-round-trips.js'
 import { serverFindings } from './doctor-server.js'
 import { slowFindings } from './doctor-slow.js'
-import { isTls, tlsFindings } from './doctor-tls.js'
+import { tlsFindings } from './doctor-tls.js'
 import type { Endpoint } from './pool-endpoint.js'
 
 /** What `--json` prints; raised when a field changes its meaning or goes. */

@@ -1,6 +1,7 @@
 // Owns how `respool top` is run from the command line.
 
 import { OptionError } from '../index.js'
+import { readAuthority } from './authority.js'
 import { type CommandContext, EXIT } from './command-spec.js'
 import { readEndpoints } from './pool-endpoint.js'
 import { isReached, linesOf, type TopOptions, watch, watchOnScreen } from './top.js'
@@ -37,7 +38,7 @@ function readOptions(context: CommandContext, env: NodeJS.ProcessEnv, preset: nu
   }
   const sort = SORTS.find((name) => name === values.get('sort')) ?? 'count'
   const interval = readInterval(values.get('interval')) ?? preset
-  return { url, endpoints, interval, sort, once: switches.has('once'), signal }
+  return { url, ca: readAuthority(values, url), endpoints, interval, sort, once: switches.has('once'), signal }
 }
 
 function readInterval(text: string | undefined): number | undefined {

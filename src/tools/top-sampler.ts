@@ -33,8 +33,8 @@ export class Sampler implements AsyncDisposable {
   #clientsDue = 0
   #asked = 0
 
-  constructor(url: string | undefined, endpoints: readonly Endpoint[], signal: AbortSignal) {
-    this.#redis = url === undefined ? undefined : connectionTo(url)
+  constructor(url: string | undefined, ca: string | undefined, endpoints: readonly Endpoint[], signal: AbortSignal) {
+    this.#redis = url === undefined ? undefined : connectionTo(url, ca)
     this.#watched = endpoints.map((endpoint) => new WatchedEndpoint(endpoint, signal))
     // What is being asked then ends at once.
     signal.addEventListener('abort', () => this.#redis?.destroy(), { once: true })
@@ -94,7 +94,7 @@ export class Sampler implements AsyncDisposable {
   }
 }
 
-function connectionTo(url: string): Redis {
+function connectionTo(url: string, ca: string | undefined): Redis {
   return new Redis(url, {
     maxConnections: 1,
     minConnections: 0,
@@ -104,6 +104,7 @@ function connectionTo(url: string): Redis {
     commandTimeout: 2_000,
     retry: 'none',
     clientName: CLIENT_NAME,
+    ...(ca === undefined ? {} : { tls: { ca } }),
   })
 }
 

@@ -1,5 +1,6 @@
 // Owns the words of `respool top`. Only data.
 
+import { AUTHORITY_OPTION, AUTHORITY_VARIABLE } from './authority.js'
 import { type CommandSpec, HELP, SERVER_OPTIONS } from './command-spec.js'
 import { POOL_OPTIONS } from './pool-endpoint.js'
 import { SORTS } from './top-view.js'
@@ -17,6 +18,7 @@ needs: +info +client|list. What is refused is said, and the rest is shown.',
   ],
   options: {
     url: SERVER_OPTIONS.url,
+    ...AUTHORITY_OPTION,
     ...POOL_OPTIONS,
     interval: {
       value: 'TIME',
@@ -28,7 +30,7 @@ needs: +info +client|list. What is refused is said, and the rest is shown.',
     json: { doc: 'Print a JSON document a line at every refresh, with schemaVersion' },
     help: HELP,
   },
-  environment: { TERM: '"dumb": no full screen' },
+  environment: { ...AUTHORITY_VARIABLE, TERM: '"dumb": no full screen' },
   examples: [
     { words: 'respool top --url redis://localhost:6379', doc: 'Watch this server' },
     {

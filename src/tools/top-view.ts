@@ -61,7 +61,7 @@ const roleOf = ({ role }: ServerHead): string => (role === 'slave' ? 'replica' :
 function serverLines({ server }: TopDocument, { history }: ViewState, screen: Screen): string[] {
   if (server === null) return []
   if (server.state === 'gone') {
-    return wrapped(`The server is gone: ${server.because}. Trying again.`, screen).map((line) =>
+    return wrapped(`The server cannot be used: ${server.because}. Trying again.`, screen).map((line) =>
       paint(screen, 'red', line),
     )
   }

@@ -11,6 +11,8 @@ import { type Sort, viewLines } from './top-view.js'
 
 export interface TopOptions {
   readonly url: string | undefined
+  /** Of an authority to trust, in PEM. */
+  readonly ca?: string | undefined
   readonly endpoints: readonly Endpoint[]
   /** Between two refreshes, in ms. */
   readonly interval: number
@@ -24,8 +26,8 @@ export async function watch(
   options: TopOptions,
   show: (document: TopDocument) => void,
 ): Promise<TopDocument | undefined> {
-  const { url, endpoints, interval, once, signal } = options
-  await using sampler = new Sampler(url, endpoints, signal)
+  const { url, ca, endpoints, interval, once, signal } = options
+  await using sampler = new Sampler(url, ca, endpoints, signal)
   let document: TopDocument | undefined
   while (!signal.aborted) {
     const begun = performance.now()

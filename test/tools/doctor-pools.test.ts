@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { ConnectionPool, type ConnectionPoolOptions, Redis } from '../../src/index.js'
+import { serveDashboard } from '../../src/tools/dashboard.js'
 import { type DoctorDocument, doctor } from '../../src/tools/doctor.js'
 import type { Finding } from '../../src/tools/doctor-finding.js'
 import { poolFindings } from '../../src/tools/doctor-pools.js'
@@ -153,6 +154,34 @@ describe('the doctor, at the pools of a process', { skip: liveSkip }, () => {
       poolFindings({ stats, advice }, undefined, 900).map(({ topic }) => topic),
       ['cause'],
     )
+  })
+})
+
+describe('respool doctor and respool top', { skip: liveSkip }, () => {
+  it('read the pools of a dashboard, with its token in the environment', async () => {
+    await using server = await RedisProcess.start()
+    const pool = new ConnectionPool(server.url, { name: 'orders', maxConnections: 2, leakThreshold: 50 })
+    const redis = new Redis({ pool })
+    const served = await serveDashboard({ pools: [pool] })
+    try {
+      const leaked = once(pool, 'leak')
+      await redis.lease({ label: 'forgotten' })
+      await leaked
+      redis.lease().catch(() => {})
+      const address = new URL(served.url)
+      address.hash = ''
+      const env = { RESPOOL_TOKEN: served.token }
+      const doctored = await startCli(['doctor', '--json', '--pool', address.href], env).done
+      assert.equal(doctored.code, 2, doctored.stderr)
+      assert.equal(causeIn(JSON.parse(doctored.stdout)).cause, 'leak')
+      const watched = await startCli(['top', '--once', '--pool', address.href], env).done
+      assert.match(watched.stdout, /pool name=orders state=open connections=\d\/2 leased=1 .* waiting=1 /)
+      assert.equal((await startCli(['top', '--once', '--pool', address.href]).done).code, 69)
+    } finally {
+      await served.close()
+      pool.destroy()
+      redis.destroy()
+    }
   })
 })
 

@@ -125,7 +125,7 @@ describe('the screen of top', () => {
       pools: [],
       server: { state: 'gone', address: 'a:1', because: 'ECONNREFUSED' },
     }
-    assert.match(draw(gone, 80, 24).join('\n'), /The server is gone: ECONNREFUSED. Trying again./)
+    assert.match(draw(gone, 80, 24).join('\n'), /The server cannot be used: ECONNREFUSED. Trying again./)
     const server: ServerView = { state: 'there', address: 'a:1', head: null, groups: null, refused: ['INFO: NOPERM'] }
     assert.match(draw({ ...MOMENT, pools: [], server }, 80, 24).join('\n'), /^INFO: NOPERM$/m)
     assert.match(draw(MOMENT, 120, 24, { age: 4_000 })[0] ?? '', /no answer for 4 s$/)

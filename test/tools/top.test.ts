@@ -240,7 +240,7 @@ describe('top, on a terminal', { skip: liveSkip || terminalSkip() }, () => {
       for (const line of terminal.picture) assert.ok(plain(line).length <= 40, line)
       await server.kill('SIGKILL')
       await terminal.until(
-        ({ picture }) => picture.map(plain).join(' ').includes('The server is gone'),
+        ({ picture }) => picture.map(plain).join(' ').includes('The server cannot be used'),
         'it being gone',
       )
       await server.restart()
