@@ -11,7 +11,12 @@ const ts = createRequire(import.meta.url)('typescript-5.4')
 export function exportsOf(index) {
   const found = new Map()
   for (const statement of parse(index).statements) {
-    if (!ts.isExportDeclaration(statement) || statement.exportClause === undefined) continue
+    const isExported =
+      ts.canHaveModifiers(statement) && ts.getModifiers(statement)?.[0]?.kind === ts.SyntaxKind.ExportKeyword
+    if (isExported && statement.name !== undefined) {
+      found.set(statement.name.text, { file: index, declared: statement.name.text })
+    }
+    if (!ts.isExportDeclaration(statement) || statement.moduleSpecifier === undefined) continue
     const file = join(dirname(index), statement.moduleSpecifier.text.replace(/\.js$/, '.d.ts'))
     for (const { name, propertyName } of statement.exportClause.elements) {
       found.set(name.text, { file, declared: (propertyName ?? name).text })
@@ -43,7 +48,8 @@ export function membersOf(declaration) {
 /** Fields of an interface, those of literal types in them included: `connections.total`. */
 export function fieldsOf(declaration, prefix = '') {
   const fields = membersOf(declaration).filter(({ kind }) => kind !== 'constructor')
-  return fields.flatMap(({ name, doc, node }) => {
+  return fields.flatMap(({ name, kind, signatures, doc, node }) => {
+    if (kind === 'method') return [{ name: prefix + name, type: signatures[0].slice(name.length), doc }]
     const inner = literalOf(node.type)
     const own = { name: prefix + name, type: inner === undefined ? typeOf(node) : 'object', doc }
     return inner === undefined ? [own] : [own, ...fieldsOf({ members: inner.members }, `${prefix}${name}.`)]

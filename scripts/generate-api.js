@@ -40,19 +40,24 @@ functions and scripts; all of them are inferred. Durations are in milliseconds, 
     ...classParts(),
     ...eventParts(),
     ...(await errorParts()),
-    ...shapeParts(),
+    '## Types',
+    ...shapeParts(surface),
+    '### Unions and functions',
+    aliasTable(),
+    ...moduleParts(),
   ]
   return `${parts.join('\n\n')}\n`
 }
 
 async function optionParts() {
-  const [pool, connection, cache, client, call] = await Promise.all(
+  const [pool, connection, cache, client, call, advice] = await Promise.all(
     [
       'pool/options.js',
       'connection/options.js',
       'pool/cache-options.js',
       'client/options.js',
       'client/call-options.js',
+      'pool/advice-options.js',
     ].map(load),
   )
   const rules = await load('client/node-redis-rules.js')
@@ -61,14 +66,20 @@ async function optionParts() {
     '## Options',
     `Unknown, ill-typed and out-of-range options are an \`OptionError\`. "In URLs" says whether the query of a URL may set it. \
 Under the other names, which libraries have for the same, an option is not accepted: the error names the right one.`,
+    '### Where the server is, or which pool to use',
+    '`url` is for `new ConnectionPool(…)` and `new Redis(…)`, as the first argument or as an option; `pool` for `new Redis(…)` alone.',
+    optionTable(
+      Object.fromEntries(['url', 'pool'].map((name) => [name, client.ownOptions()[name]])),
+      new Map([...values('client/options.d.ts', 'ConnectionPoolOptions'), ['pool', 'ConnectionPool']]),
+    ),
     '### Of a pool',
     'For `new ConnectionPool(…)` and `new Redis(…)`.',
-    optionTable(pool.poolOptionTable, values('pool/options.d.ts', 'PoolValues')),
+    optionTable(pool.poolOptionTable, values('pool/options.d.ts', 'PoolValues'), true),
     '### Of its connections',
     'For `new ConnectionPool(…)` and `new Redis(…)`.',
-    optionTable(connection.connectionOptionTable, values('connection/options.d.ts', 'ConnectionValues')),
+    optionTable(connection.connectionOptionTable, values('connection/options.d.ts', 'ConnectionValues'), true),
     '### Of a handle',
-    'For `new Redis(…)`, beside those above; or `pool`, a `ConnectionPool` to share, instead of those above.',
+    'For `new Redis(…)`, beside those above; with `pool`, only these.',
     optionTable(client.clientOptionTable, values('client/options.d.ts', 'ClientValues')),
     '### Of client-side caching',
     'For `clientSideCache`.',
@@ -79,6 +90,12 @@ Under the other names, which libraries have for the same, an option is not accep
     '### Of commands',
     'For `withCommandOptions(…)`.',
     optionTable(call.commandTable, values('client/call-options.d.ts', 'CommandValues')),
+    '### Of a recording',
+    'For `pool.record(…)`.',
+    optionTable(call.recordTable, values('pool/history.d.ts', 'RecordSettings')),
+    '### Of an advice',
+    'For `pool.advice(…)`.',
+    optionTable(advice.adviceOptionTable, values('pool/advice-facts.d.ts', 'AdviceTerms')),
     '### Of closing',
     'For `close(…)`.',
     optionTable(call.closeTable, values('client/call-options.d.ts', 'CloseOptions')),
@@ -96,7 +113,7 @@ says what to do instead; more in [the page on migrating](migrating.md).`,
   ]
 }
 
-function optionTable(table, types) {
+function optionTable(table, types, inUrls = false) {
   const missing = Object.keys(table).filter((name) => !types.has(name))
   if (missing.length > 0) throw new Error(`no type is declared for ${missing.join(', ')}`)
   const rows = Object.entries(table).map(([name, row]) => [
@@ -105,11 +122,21 @@ function optionTable(table, types) {
     defaultOf(row),
     row.unit ?? '',
     rangeOf(row),
-    row.fromUrl ? 'yes' : 'no',
+    ...(inUrls ? [row.fromUrl ? 'yes' : 'no'] : []),
     inDocs(row.doc),
     row.also.map(code).join(', '),
   ])
-  return markdownTable(['option', 'type', 'default', 'unit', 'range', 'in URLs', 'what it does', 'other names'], rows)
+  const head = [
+    'option',
+    'type',
+    'default',
+    'unit',
+    'range',
+    ...(inUrls ? ['in URLs'] : []),
+    'what it does',
+    'other names',
+  ]
+  return markdownTable(head, rows)
 }
 
 function defaultOf({ default: value }) {
@@ -142,11 +169,6 @@ const CLASSES = [
 ]
 
 function classParts() {
-  const functions = [...surface].flatMap(([name, { file, declared }]) =>
-    declarationsOf(file, declared)
-      .filter((each) => each.parameters !== undefined)
-      .map((each) => ({ name, node: each })),
-  )
   return [
     '## Classes',
     ...CLASSES.flatMap(([name]) => {
@@ -157,19 +179,34 @@ function classParts() {
       return [`### \`${name}\``, textOf(docOf(own)), ...members.map(memberPart)].filter((part) => part !== '')
     }),
     '## Functions',
-    ...[...new Set(functions.map(({ name }) => name))].map((name) => {
-      const nodes = functions.filter((each) => each.name === name)
-      const signatures = nodes.map(({ node }) =>
-        node
-          .getText()
-          .replace(/\s+/g, ' ')
-          .replace(/^export declare /, '')
-          .replace(/;$/, ''),
-      )
-      const doc = nodes.map(({ node }) => docOf(node)).find(({ doc: text }) => text !== '') ?? { doc: '', tags: [] }
-      return memberPart({ name, signatures, ...doc })
-    }),
+    ...functionParts(surface),
   ]
+}
+
+function functionParts(exported) {
+  return [...exported].flatMap(([name, { file, declared }]) => {
+    const nodes = declarationsOf(file, declared).filter(({ parameters }) => parameters !== undefined)
+    if (nodes.length === 0) return []
+    const signatures = nodes.map((node) =>
+      node
+        .getText()
+        .replace(/\s+/g, ' ')
+        .replace(/^export declare /, '')
+        .replace(/;$/, ''),
+    )
+    const doc = nodes.map(docOf).find(({ doc: text }) => text !== '') ?? { doc: '', tags: [] }
+    return [memberPart({ name, signatures, ...doc })]
+  })
+}
+
+/** What else can be imported: `respool/…`. */
+function moduleParts() {
+  const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  return Object.entries(exports).flatMap(([path, { types }]) => {
+    if (path === '.' || types === undefined) return []
+    const exported = exportsOf(join(ROOT, types))
+    return [`## ${code(`respool${path.slice(1)}`)}`, ...functionParts(exported), ...shapeParts(exported)]
+  })
 }
 
 /** The class, and those it inherits from as far as they are ours. */
@@ -275,10 +312,10 @@ async function errorParts() {
 }
 
 /** Every interface that is exported and has fields of its own: snapshots, what listeners are given, options as types. */
-function shapeParts() {
+function shapeParts(exported) {
   const told = new Set([...CLASSES.map(([name]) => name), 'ConnectionPoolEvents', 'HandleEvents'])
   const parts = []
-  for (const [name, { file, declared }] of [...surface].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [name, { file, declared }] of [...exported].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (told.has(name)) continue
     const [declaration, ...more] = declarationsOf(file, declared)
     // Classes are told of above, and aliases of types have no fields.
@@ -294,7 +331,7 @@ function shapeParts() {
       ),
     )
   }
-  return ['## Types', ...parts, '### Unions and functions', aliasTable()]
+  return parts
 }
 
 /** Aliases that say something by themselves; the others are for the compiler. */

@@ -108,7 +108,7 @@ export function readCommandOptions(options: unknown): CommandValues {
   return readOptions(commandTable, options, 'command options')
 }
 
-const recordTable: OptionTable<RecordSettings> = {
+export const recordTable: OptionTable<RecordSettings> = {
   interval: duration({ default: 1_000, min: 10, doc: 'Between two points.' }),
   points: integer({ default: 600, min: 1, doc: 'Points that are kept; the oldest goes first.' }),
   events: integer({ default: 200, min: 1, doc: 'Events that are kept.' }),
