@@ -12,7 +12,7 @@ import { type CommandContext, EXIT } from './command-spec.js'
 import { writePicture } from './picture.js'
 import { NoServerError, obtainServer, type RunningServer } from './server.js'
 import { engineOf, readInfo } from './server-info.js'
-import { printableLines } from './terminal.js'
+import { printableLines, type Screen } from './terminal.js'
 
 /** What `--json` prints; raised when a field changes its meaning or goes. */
 const SCHEMA_VERSION = 1
@@ -82,19 +82,21 @@ async function measure(context: CommandContext, plan: BenchPlan, server: Running
 const failed = ({ cells }: Course): boolean => cells.some(({ errors }) => errors > 0)
 
 function report({ switches, values, terminal }: CommandContext, document: BenchDocument, { subjects }: Field): void {
-  const { machine, cells, interrupted } = document
+  const { machine, cells } = document
+  if (switches.has('json')) terminal.result(printableLines(JSON.stringify(document, null, 2)))
+  else terminal.result(textOf(document, subjects[0]?.settings ?? '', terminal.out).join('\n'))
+  // Last, so that a file that cannot be written costs no figure.
   const picture = values.get('svg')
   if (picture !== undefined && cells.length > 0) writePicture(picture, benchSvg(machine, cells))
-  if (switches.has('json')) {
-    terminal.result(printableLines(JSON.stringify(document, null, 2)))
-    return
-  }
-  const { out } = terminal
-  const lines = benchHead(machine, subjects[0]?.settings ?? '', out)
-  for (const [scenario, group] of groupsOf(cells)) lines.push('', ...scenarioLines(scenario, group, out))
-  lines.push('', ...remarks(document, out))
+}
+
+function textOf(document: BenchDocument, settings: string, screen: Screen): string[] {
+  const { machine, cells, interrupted } = document
+  const lines = benchHead(machine, settings, screen)
+  for (const [scenario, group] of groupsOf(cells)) lines.push('', ...scenarioLines(scenario, group, screen))
+  lines.push('', ...remarks(document, screen))
   if (interrupted) lines.push('', 'Interrupted: this is what was measured so far.')
-  terminal.result(lines.join('\n'))
+  return lines
 }
 
 async function connectTo(server: RunningServer): Promise<Redis> {

@@ -51,6 +51,13 @@ describe('respool simulate', () => {
     })
   }
 
+  it('prints what the README shows', async () => {
+    const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
+    const [, typed = '', shown = ''] = /^\$ npx respool (simulate .*)\n([\s\S]*?)^```$/m.exec(readme) ?? []
+    const { stdout } = await startCli(typed.split(' '), { COLUMNS: '80' }).done
+    assert.equal(stdout, shown)
+  })
+
   it('searches for the smallest size, and draws it', async () => {
     const file = join(TMP, 'waits.svg')
     const { code, stdout, stderr } = await startCli(['simulate', '--json', '--svg', file, ...words]).done
