@@ -61,9 +61,11 @@ export type {
   TypeMapping,
 } from './command/definitions.js'
 export type { CredentialsProvider, StreamingCredentials } from './connection/credentials.js'
+export type { Advice, AdviceEvidence, AdviceOptions, OptionAdvice, SizeForecast } from './pool/advice.js'
 export type { ClientSideCacheOptions } from './pool/cache-options.js'
 export type { CacheStats } from './pool/client-side-cache.js'
 export type { Resize } from './pool/contract.js'
+export { type DiagnoseOptions, type Diagnosis, diagnose } from './pool/diagnosis.js'
 export { ConnectionPoolTimeoutError, type ExhaustionCause, type Verdict } from './pool/exhaustion.js'
 export type { HistoryEvent, HistoryNews, HistoryPoint, Recording, RecordOptions } from './pool/history.js'
 export type { Place } from './pool/roster.js'

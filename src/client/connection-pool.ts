@@ -8,6 +8,8 @@ import type { ConnectionOwner } from '../connection/contract.js'
 import { handshakeFor } from '../connection/handshake.js'
 import type { ResolvedConnectionOptions } from '../connection/options.js'
 import { describeAddress, dialerFor } from '../connection/transport.js'
+import type { Advice, AdviceOptions } from '../pool/advice.js'
+import { readAdviceOptions } from '../pool/advice-options.js'
 import type { PoolEvents, Resize } from '../pool/contract.js'
 import type { ConnectionPoolTimeoutError } from '../pool/exhaustion.js'
 import type { Recording, RecordOptions } from '../pool/history.js'
@@ -190,6 +192,15 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
    */
   record(options?: RecordOptions): Recording {
     return this.#pool.record(readRecordOptions(options), callSafely)
+  }
+
+  /**
+   * How many connections the pool should have, and why: calculated from the last 16 384 borrowings at most, in some
+   * milliseconds. What the server allows is asked for in the background, so it is in the second advice at the latest.
+   * @throws OptionError
+   */
+  advice(options?: AdviceOptions): Advice {
+    return this.#pool.advice(readAdviceOptions(options))
   }
 
   /** Changes the bounds at any time, both ways; connections above them end when they are free. */

@@ -1,4 +1,4 @@
-// Owns what size a pool should have, and why. Pure: it is given what was measured.
+// Owns the shape of an advice: what size a pool should have, why, and the figures behind it. Only types.
 
 export interface AdviceOptions {
   /** The wait for a connection that is acceptable, in ms. Default 5. */
@@ -12,6 +12,8 @@ export interface SizeForecast {
   readonly maxConnections: number
   /** The wait at the percentile that was asked for, in ms; Infinity where the line would grow for ever. */
   readonly wait: number
+  /** Which share of those who borrow would wait longer than `targetWait`, from 0 to 1. */
+  readonly longer: number
 }
 
 /** Another option that should be changed. */
@@ -26,15 +28,18 @@ export interface OptionAdvice {
 export interface AdviceEvidence {
   /** How long was measured. */
   readonly window: number
-  /** Borrowings in that time, and how long they held their connection. */
+  /** Borrowings in that time. */
   readonly borrowings: number
+  /** Of those who give their connection back: how many came in a second, and how long they held it. */
   readonly arrivalsPerSecond: number
   readonly meanHold: number
-  /** Connections held on average, by Little's law: arrivals per ms times the mean hold. */
+  /** Connections held by them on average, by Little's law: arrivals per ms times the mean hold. */
   readonly meanHeld: number
+  /** Connections held for good: by who listens, by parked consumers, and by whoever does not give back. */
+  readonly staying: number
   /** The most that were held and wanted at once. */
   readonly peakDemand: number
-  /** Connections that commands share, which are not lent. */
+  /** Connections that are not lent: those that commands share, or the one kept for them. */
   readonly shared: number
   readonly targetWait: number
   readonly percentile: number
@@ -49,6 +54,7 @@ export interface Advice {
   readonly maxConnections: number
   /** How many it has. */
   readonly current: number
+  /** `right`: as advised, or so little above it that a change is not worth it (one connection, or a tenth). */
   readonly verdict: 'right' | 'too-small' | 'larger-than-needed' | 'not-enough-seen'
   /** One sentence. */
   readonly because: string

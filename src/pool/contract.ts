@@ -61,11 +61,13 @@ export interface DispatchLimits {
 }
 
 export interface DispatchHost {
+  /** What is remembered of borrowings. */
+  readonly demand: { asked(kind: Borrower['kind'], now: number): number }
   now(): number
   /** Starts up to so many dials; fewer where the supply says so. */
   dial(count: number): void
-  /** The borrower has the entry from now on. */
-  lend(entry: Entry, borrower: Borrower): void
+  /** The borrower has the entry from now on; `waiter` if it waited. */
+  lend(entry: Entry, borrower: Borrower, waiter?: Waiter<Borrower>): void
   /** Starts the wait of a command, or fails it and returns undefined when too many wait. */
   wait(request: Request): Waiter<Request> | undefined
   /** A command's wait ended well. */

@@ -10,6 +10,7 @@ import { Alone } from './alone.js'
 import type { Borrower } from './borrower.js'
 import { ClientSideCache } from './client-side-cache.js'
 import type { DispatchLimits, Phase, PoolDependencies } from './contract.js'
+import { Demand } from './demand.js'
 import { Dispatch } from './dispatch.js'
 import { hungUp, reasonOf, unsentFor } from './endings.js'
 import { Intake } from './intake.js'
@@ -28,6 +29,7 @@ export class PoolCore {
   readonly limits: DispatchLimits
   readonly roster = new Roster()
   readonly counters = new Counters()
+  readonly demand = new Demand()
   readonly dispatch: Dispatch
   readonly supply: Supply
   readonly keeper: Keeper
@@ -144,11 +146,10 @@ export class PoolCore {
     this.counters.peaks.note(this.roster, this.dispatch.leases)
   }
 
-  lend(entry: Entry, borrower: Borrower): void {
+  lend(entry: Entry, borrower: Borrower, waiter?: Waiter<Borrower>): void {
     const now = this.now()
-    const { kind, label, stack } = borrower
     this.roster.move(entry, 'leased', now)
-    entry.holder = { kind, label, since: now, stack, reported: false }
+    entry.holder = this.demand.begin(borrower, now, waiter?.borrowing)
     this.counters.acquired++
     borrower.grant(entry)
   }
@@ -327,7 +328,7 @@ export class PoolCore {
     if (holder === undefined) return
     entry.holder = undefined
     this.counters.released++
-    this.counters.use.record(this.now() - holder.since)
+    this.counters.use.record(this.demand.end(holder, this.now()))
   }
 
   /** A free connection that was marked, or is above the limit, ends here. */

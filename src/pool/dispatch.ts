@@ -1,5 +1,4 @@
-// Owns the policy: which connection a command or a lease gets, and who waits for what. Opens and closes nothing itself;
-// knows no clock beyond what it is told.
+// Owns the policy: which connection a command or a lease gets, and who waits for what. Opens nothing, and has no clock.
 
 import type { Request } from '../connection/request.js'
 import type { Borrower } from './borrower.js'
@@ -18,7 +17,9 @@ export class Dispatch {
   readonly #limits: DispatchLimits
   readonly #host: DispatchHost
   /** How many lanes the load asks for; grows as commands overlap. */
-  #wantedLanes = 1
+  wantedLanes = 1
+  /** How often a command found as many in flight on its lane as `pipelining` allows. */
+  fullLanes = 0
   #serving = false
 
   constructor(roster: Roster, limits: DispatchLimits, host: DispatchHost) {
@@ -104,12 +105,10 @@ export class Dispatch {
   /** The whole policy for a command that shares: its key's lane takes it, or it waits. */
   execute(request: Request): void {
     const entry = this.lanes.route(request.hash)
-    if (entry !== undefined && this.#hasRoom(entry)) {
-      this.#send(entry, request)
-      return
-    }
-    const waiter = this.#host.wait(request)
-    if (waiter !== undefined) this.#queue(entry, waiter)
+    const hasRoom = entry !== undefined && this.#hasRoom(entry)
+    const waiter = hasRoom ? undefined : this.#host.wait(request)
+    if (hasRoom) this.#send(entry, request)
+    else if (waiter !== undefined) this.#queue(entry, waiter)
   }
 
   /** Lends an idle connection now, or puts the borrower in line; `waiter` is made only if it must wait. */
@@ -121,8 +120,10 @@ export class Dispatch {
         return
       }
     }
+    const borrowing = this.#host.demand.asked(borrower.kind, this.#host.now())
     const waiter = wait()
     if (waiter === undefined) return
+    waiter.borrowing = borrowing
     this.leases.insert(waiter)
     this.serve()
   }
@@ -145,14 +146,14 @@ export class Dispatch {
   /** Commands overlap, or wait behind a full lane: another lane is worth its connection. */
   widen(lanes: number): void {
     const wanted = Math.min(lanes, this.#limits.maxConnections)
-    if (wanted <= this.#wantedLanes) return
-    this.#wantedLanes = wanted
+    if (wanted <= this.wantedLanes) return
+    this.wantedLanes = wanted
     this.serve()
   }
 
   /** Back to one lane; commands that still overlap will widen again. */
   narrow(): Entry[] {
-    this.#wantedLanes = 1
+    this.wantedLanes = 1
     return this.#shared.slice(1)
   }
 
@@ -179,7 +180,7 @@ export class Dispatch {
 
   /** A late lane answered: it is a lane again, or surplus if another took its place. */
   recover(entry: Entry): void {
-    if (this.#shared.length >= this.#wantedLanes) {
+    if (this.#shared.length >= this.wantedLanes) {
       this.drain(entry)
     } else {
       this.#roster.move(entry, 'shared', this.#host.now())
@@ -224,7 +225,7 @@ export class Dispatch {
     connection.send(request)
     this.lanes.follow(request.hash, entry)
     // Only now, since a change of lanes must find this command in flight.
-    if (this.#wantedLanes < this.#limits.lanes && connection.inFlight > 1) this.widen(this.#limits.lanes)
+    if (this.wantedLanes < this.#limits.lanes && connection.inFlight > 1) this.widen(this.#limits.lanes)
   }
 
   #sendWaiting(entry: Entry, waiter: Waiter<Request>): void {
@@ -239,6 +240,7 @@ export class Dispatch {
       this.serve()
       return
     }
+    if (entry.connection.inFlight >= this.#limits.pipelining) this.fullLanes++
     entry.backlog.push(waiter)
     this.lanes.follow(waiter.item.hash, entry)
     if (entry.place === 'shared' && entry.doomed === undefined) this.widen(this.#shared.length + 1)
@@ -265,7 +267,7 @@ export class Dispatch {
     if (canLend && !(canOpen && command.order < lease.order)) {
       lease.leave()
       this.#host.waited(lease)
-      this.#host.lend(idle, lease.item)
+      this.#host.lend(idle, lease.item, lease)
       return true
     }
     if (!canOpen) return false
@@ -280,7 +282,7 @@ export class Dispatch {
 
   #openLanes(): void {
     const busy = this.#shared.length + this.#roster.count('late') > 0
-    while (busy && this.#shared.length < this.#wantedLanes) {
+    while (busy && this.#shared.length < this.wantedLanes) {
       const idle = this.#roster.newestIdle()
       if (idle === undefined) return
       this.#open(idle)
@@ -296,7 +298,7 @@ export class Dispatch {
     const lanes = [...this.#shared, ...roster.at('late')]
     if (lanes.length <= this.#keptLanes) return
     const quietest = lanes.reduce((a, b) => (b.connection.inFlight < a.connection.inFlight ? b : a))
-    this.#wantedLanes = Math.max(1, this.#shared.length - 1)
+    this.wantedLanes = Math.max(1, this.#shared.length - 1)
     this.drain(quietest)
     while (this.#serveNext());
   }
@@ -307,7 +309,7 @@ export class Dispatch {
     if (roster.total < this.#limits.maxConnections || this.#shared.length <= this.#keptLanes) return undefined
     const unused = this.#shared.find(({ connection, backlog }) => connection.inFlight + backlog.length === 0)
     if (unused === undefined) return undefined
-    this.#wantedLanes = Math.max(1, this.#shared.length - 1)
+    this.wantedLanes = Math.max(1, this.#shared.length - 1)
     roster.move(unused, 'draining', this.#host.now())
     this.drained(unused)
     return unused
@@ -341,7 +343,7 @@ export class Dispatch {
     const open = this.#shared.length
     const late = this.#roster.count('late')
     if (open + late === 0 && this.unrouted.length === 0) return 0
-    const missing = Math.max(0, this.#wantedLanes - open)
+    const missing = Math.max(0, this.wantedLanes - open)
     // A slow server must not be met by ever more connections: one at a time takes over from late lanes.
     return late > 0 ? Math.min(missing, 1) : missing
   }

@@ -239,7 +239,7 @@ export class Keeper {
 function ignore(): void {}
 
 /** Sends what does not count as use. */
-function ask({ connection }: Entry, request: Request): void {
+export function ask({ connection }: Entry, request: Request): void {
   const { usedAt } = connection
   connection.send(request)
   connection.flush()
@@ -247,7 +247,7 @@ function ask({ connection }: Entry, request: Request): void {
 }
 
 /** A value of CONFIG GET: a map under RESP3, a flat array under RESP2. */
-function settingIn(reply: unknown, name: string): unknown {
+export function settingIn(reply: unknown, name: string): unknown {
   if (Array.isArray(reply)) return reply[reply.indexOf(name) + 1]
   return typeof reply === 'object' && reply !== null
     ? Object.entries(reply).find(([key]) => key === name)?.[1]

@@ -6,6 +6,9 @@ import type { CloseReason } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
 import { Request } from '../connection/request.js'
 import type { Argument } from '../resp/encoder.js'
+import type { Advice } from './advice.js'
+import type { AdviceTerms } from './advice-facts.js'
+import { Advisor } from './advisor.js'
 import type { Phase, PoolDependencies } from './contract.js'
 import { PoolCore } from './core.js'
 import { closedError } from './endings.js'
@@ -39,6 +42,7 @@ export class Pool {
   readonly #recorders = new Set<Recorder>()
   /** Who wants to know when it begins to end. */
   readonly #whenEnding = new Set<() => void>()
+  readonly #advisor: Advisor
   #ending: { readonly promise: Promise<void>; done(): void } | undefined
   /** When the end comes at the latest. */
   #limit: Timer | undefined
@@ -48,6 +52,7 @@ export class Pool {
     this.#deps = { ...deps, events: tapped(deps.events, (event) => this.#note(event)) }
     this.#madeAt = deps.clock.now()
     this.#core = new PoolCore(this.#deps, () => this.stats())
+    this.#advisor = new Advisor(this.#core, deps.settings)
   }
 
   get clock(): Clock {
@@ -293,5 +298,15 @@ export class Pool {
 
   stats(options: StatsOptions = {}): PoolStats {
     return snapshot(this.#core, this.#deps, this.#madeAt, options)
+  }
+
+  /** From what is remembered now; what the server allows is asked for at the first call, and known at a later one. */
+  advice(terms: AdviceTerms): Advice {
+    return this.#advisor.advise(terms)
+  }
+
+  /** Starts asking for it now, where a connection is there. */
+  askServer(): void {
+    this.#advisor.askServer()
   }
 }

@@ -42,6 +42,8 @@ export interface Holder {
   /** What the caller named it, else the command. */
   readonly label: string
   readonly since: number
+  /** The number of its borrowing. */
+  readonly borrowing: number
   /** Where it was borrowed, when leaks are tracked. */
   readonly stack: string | undefined
   /** Whether it was already reported as a leak. */

@@ -25,6 +25,8 @@ export class Waiter<T extends Caller> {
   readonly since: number
   /** When the wait is over, in vain; on the same clock as `since`. */
   readonly expiresAt: number
+  /** The number of its borrowing, where it waits for a connection to itself. */
+  borrowing = -1
   /** Runs when it leaves for good. */
   onLeave: (() => void) | undefined
   queue: Waiters<T> | undefined

@@ -1,0 +1,70 @@
+// Owns the taking of an advice: it reads the parts of a pool and changes none. What it has calculated is good for a
+// moment, so that whoever shows it live does not keep the process busy.
+
+import type { Advice } from './advice.js'
+import type { AdviceFacts, AdviceTerms } from './advice-facts.js'
+import { advise, sizeNeeded } from './advise.js'
+import type { PoolCore } from './core.js'
+import { readLoad } from './load.js'
+import type { ResolvedPoolOptions } from './options.js'
+import { ServerLimits } from './server-limits.js'
+
+/** How long an advice is good for, in ms. */
+const GOOD_FOR = 1_000
+
+export class Advisor {
+  readonly #core: PoolCore
+  readonly #settings: ResolvedPoolOptions
+  readonly #limits: ServerLimits
+  #last: { readonly at: number; readonly terms: string; readonly advice: Advice } | undefined
+
+  constructor(core: PoolCore, settings: ResolvedPoolOptions) {
+    this.#core = core
+    this.#settings = settings
+    this.#limits = new ServerLimits(core)
+  }
+
+  /** Starts asking the server for its limits, which the next advice will know. */
+  askServer(): void {
+    if (this.#core.phase === 'open') this.#limits.refresh()
+  }
+
+  advise(terms: AdviceTerms): Advice {
+    this.askServer()
+    const now = this.#core.now()
+    const { maxConnections, minConnections } = this.#core.limits
+    const key = JSON.stringify([terms, maxConnections, minConnections, this.#limits.state])
+    if (this.#last?.terms === key && now - this.#last.at < GOOD_FOR) return this.#last.advice
+    const advice = advise(this.#facts(now), terms)
+    this.#last = { at: now, terms: key, advice }
+    return advice
+  }
+
+  /** How many connections are needed, calculated with less effort; undefined when too little was seen. */
+  sizeNeeded(terms: AdviceTerms): number | undefined {
+    this.askServer()
+    return sizeNeeded(this.#facts(this.#core.now()), terms)
+  }
+
+  #facts(now: number): AdviceFacts {
+    const { dispatch, roster, counters, limits, demand } = this.#core
+    const standing = {
+      holding: roster.at('leased').filter(({ holder }) => holder !== undefined && !demand.remembers(holder)).length,
+      waiting: [...dispatch.leases].filter(({ item }) => item.kind === 'stream' || item.kind === 'blocking').length,
+    }
+    const times = roster.times(now)
+    const isShared = !dispatch.classic && times.shared + times.late + times.draining > 0
+    return {
+      load: readLoad(demand, standing, now),
+      settings: this.#settings,
+      maxConnections: limits.maxConnections,
+      minConnections: limits.minConnections,
+      lanes: isShared ? dispatch.wantedLanes : 0,
+      peakDemand: counters.peaks.demand,
+      fullLanes: dispatch.fullLanes,
+      turnedLate: counters.turnedLate,
+      sent: counters.traffic(roster.all()).sent,
+      server: { state: this.#limits.state, counts: this.#limits.counts },
+    }
+  }
+}

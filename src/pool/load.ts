@@ -1,0 +1,99 @@
+// Owns how a record of borrowings is read: who comes and goes, who stays, how many at once. Pure.
+
+import type { Borrowing } from './demand.js'
+import type { Callers } from './queue-model.js'
+
+export interface Load {
+  /** From the first of these who asked to the last that is known of them, in ms. */
+  readonly window: number
+  readonly borrowings: number
+  /** Those who give their connection back after a while. */
+  readonly callers: Callers
+  /** How many connections are held for good: by streams, parked consumers, and whoever does not give back. */
+  readonly staying: number
+  /** The most that held or wanted a connection at once. */
+  readonly peak: number
+  /** How many of them never got one, or not yet. */
+  readonly unserved: number
+  /** How many were for one command that neither blocks nor needs a connection to itself, as in a classic pool. */
+  readonly commands: number
+}
+
+/** Whoever borrowed before the record begins and holds on still, or waits to stay. */
+export interface Standing {
+  readonly holding: number
+  readonly waiting: number
+}
+
+export function readLoad(record: Iterable<Borrowing>, standing: Standing, now: number): Load {
+  const all = [...record]
+  const end = all.reduce((latest, borrowing) => Math.max(latest, endOf(borrowing, now)), Number.NEGATIVE_INFINITY)
+  const window = all.length === 0 ? 0 : end - (all[0]?.asked ?? end)
+  const consumers = all.filter(({ kind }) => kind === 'stream' || kind === 'blocking')
+  const parked = areParked(consumers, end, now) ? consumers : consumers.filter(({ kind }) => kind === 'stream')
+  const isParked = new Set(parked)
+  const stays = (borrowing: Borrowing): boolean => isHeldFor(borrowing, window / 2, now)
+  const others = all.filter((borrowing) => !isParked.has(borrowing))
+  const callers = others.filter((borrowing) => !stays(borrowing))
+  const waiting = parked.length > 0 ? standing.waiting : 0
+  return {
+    window,
+    borrowings: all.length,
+    callers: callersOf(callers, now),
+    staying: standing.holding + waiting + peakOf(parked, now) + others.length - callers.length,
+    peak: peakOf(all, now) + standing.holding,
+    unserved: all.filter(({ waited }) => Number.isNaN(waited)).length,
+    commands: all.filter(({ kind }) => kind === 'command').length,
+  }
+}
+
+/** Whoever gave up, or waits still, is only known to have asked. */
+function endOf({ asked, waited, held }: Borrowing, now: number): number {
+  if (Number.isNaN(waited)) return asked
+  return Number.isNaN(held) ? now : asked + waited + held
+}
+
+/** It has it still, and for so long. */
+function isHeldFor({ asked, waited, held }: Borrowing, ms: number, now: number): boolean {
+  return Number.isNaN(held) && !Number.isNaN(waited) && now - asked - waited >= ms && ms > 0
+}
+
+/**
+ * A consumer calls its blocking command again and again: of as many connections as are ever in use, most are at any
+ * time. Where blocking commands come and go like others, only few are.
+ */
+function areParked(consumers: readonly Borrowing[], end: number, now: number): boolean {
+  const [first] = consumers
+  if (first === undefined) return false
+  const used = consumers.reduce((sum, borrowing) => sum + endOf(borrowing, now) - borrowing.asked, 0)
+  return used >= (peakOf(consumers, now) * (end - first.asked)) / 2
+}
+
+/** How many held or wanted a connection at once, at most. */
+function peakOf(borrowings: readonly Borrowing[], now: number): number {
+  const ends = Float64Array.from(borrowings, (borrowing) => endOf(borrowing, now)).sort()
+  let over = 0
+  let peak = 0
+  for (const [index, { asked }] of borrowings.entries()) {
+    // What ends at this very moment is free for whoever asks now.
+    for (let end = ends[over]; end !== undefined && end <= asked && over < index; end = ends[over]) over++
+    peak = Math.max(peak, index + 1 - over)
+  }
+  return peak
+}
+
+function callersOf(borrowings: readonly Borrowing[], now: number): Callers {
+  const known = borrowings.filter(({ waited }) => !Number.isNaN(waited))
+  const holds = known.map((borrowing) => endOf(borrowing, now) - borrowing.asked - borrowing.waited)
+  let unknown = 0
+  let next = 0
+  const held = borrowings.flatMap(({ waited }) => {
+    // Who never got a connection would have held it for as long as others do: one after the other stands for them.
+    if (Number.isNaN(waited)) return holds.length === 0 ? [] : [holds[(unknown++ * 7_919) % holds.length] ?? 0]
+    return [holds[next++] ?? 0]
+  })
+  return {
+    asked: Float64Array.from(held.length === 0 ? [] : borrowings, ({ asked }) => asked),
+    held: Float64Array.from(held),
+  }
+}

@@ -1,0 +1,173 @@
+// Owns the arithmetic of a queue: callers who are served first come, first served by so many connections, and how long
+// they wait (Kiefer and Wolfowitz 1955: the next caller gets the connection that is free first). Pure.
+
+import { DurationHistogram } from '../base/histogram.js'
+
+/** Callers in the order of asking. In ms; the two arrays are equally long. */
+export interface Callers {
+  readonly asked: Float64Array
+  readonly held: Float64Array
+}
+
+/** What waits are like with so many connections. */
+export interface Outcome {
+  /** Which share of the callers waits longer than was asked about, and how uncertain that is (one standard error). */
+  readonly share: number
+  readonly error: number
+  /** All waits, in ms. */
+  readonly waits: DurationHistogram
+}
+
+/** Callers that are looked at together; how much these groups differ tells how certain the result is. */
+const GROUP = 4_096
+
+/** When it is so far from the line, in standard errors, nobody needs more callers to know on which side it is. */
+const CLEAR = 4
+
+/** The connections of a pool, as the times at which they are free: a binary heap, the first to be free on top. */
+class Servers {
+  readonly #free: Float64Array
+
+  constructor(count: number) {
+    this.#free = new Float64Array(count).fill(Number.NEGATIVE_INFINITY)
+  }
+
+  /** Serves the next caller; gives how long it waits. */
+  serve(asked: number, held: number): number {
+    const free = this.#free
+    const first = free[0] ?? 0
+    const start = first > asked ? first : asked
+    const end = start + held
+    const { length } = free
+    let index = 0
+    for (let child = 1; child < length; child = 2 * index + 1) {
+      let least = free[child] ?? 0
+      const other = free[child + 1]
+      if (other !== undefined && other < least) {
+        least = other
+        child++
+      }
+      if (least >= end) break
+      free[index] = least
+      index = child
+    }
+    free[index] = end
+    return start - asked
+  }
+}
+
+/** How the callers fare, one by one as they came. */
+export function replay(callers: Callers, connections: number, longest: number): Outcome {
+  return serveAll(callers, connections, longest, { line: Number.NaN, warmUp: 0 })
+}
+
+/**
+ * A long run of callers drawn from a record: the pauses between them and the times they hold are drawn separately, at
+ * random. One record in its own order says little about its slowest hundredth, which is a few busy moments; drawn again
+ * and again, each pause and each hold meets many others. What is known is then limited by how well the record tells the
+ * rate and the times, and no longer by which of them happened to coincide. That callers who come in waves wait longer
+ * than this says is seen in `replay`.
+ */
+export class Resampled {
+  readonly #callers: { asked: Float64Array; held: Float64Array }
+  readonly #pauses: Float64Array
+  readonly #held: Float64Array
+  readonly #outcomes = new Map<number, Outcome>()
+  #drawn = 0
+  #last = 0
+  /** xorshift; the same record gives the same advice. */
+  #state = 0x9e3779b9
+
+  /** @param pressure by how many standard errors the load is taken to be above what the record tells */
+  constructor({ asked, held }: Callers, length: number, pressure: number) {
+    const pauses = asked.slice(1).map((at, index) => at - (asked[index] ?? at))
+    const error = Math.sqrt((variation(pauses) + variation(held)) / held.length)
+    this.#pauses = pauses.map((pause) => pause / (1 + pressure * error))
+    this.#held = held
+    this.#callers = { asked: new Float64Array(length), held: new Float64Array(length) }
+  }
+
+  /** Looks at as many callers as are needed to tell whether the share of those who wait longer is below `line`. */
+  outcome(connections: number, longest: number, line: number): Outcome {
+    let outcome = this.#outcomes.get(connections)
+    if (outcome === undefined) {
+      const draw = (upTo: number): void => this.#draw(upTo)
+      outcome = serveAll(this.#callers, connections, longest, { line, warmUp: GROUP, draw })
+      this.#outcomes.set(connections, outcome)
+    }
+    return outcome
+  }
+
+  #draw(upTo: number): void {
+    const { asked, held } = this.#callers
+    const [pauses, holds] = [this.#pauses, this.#held]
+    let at = this.#last
+    for (; this.#drawn < upTo; this.#drawn++) {
+      at += pauses[this.#random(pauses.length)] ?? 0
+      asked[this.#drawn] = at
+      held[this.#drawn] = holds[this.#random(holds.length)] ?? 0
+    }
+    this.#last = at
+  }
+
+  #random(below: number): number {
+    let state = this.#state
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    this.#state = state
+    return Math.floor(((state >>> 0) / 2 ** 32) * below)
+  }
+}
+
+/** The variance in units of the squared mean. */
+function variation(values: Float64Array): number {
+  const mean = values.reduce((sum, each) => sum + each, 0) / values.length
+  const squares = values.reduce((sum, each) => sum + (each - mean) ** 2, 0)
+  return mean > 0 ? squares / values.length / mean ** 2 : 0
+}
+
+interface Course {
+  /** Ends early when the share is clearly above or below it; NaN for never. */
+  readonly line: number
+  /** The first callers find everything free and do not count. */
+  readonly warmUp: number
+  /** Makes the callers up to this one. */
+  draw?(upTo: number): void
+}
+
+function serveAll({ asked, held }: Callers, connections: number, longest: number, course: Course): Outcome {
+  const { line, warmUp, draw } = course
+  const servers = new Servers(connections)
+  const waits = new DurationHistogram()
+  const longer: number[] = []
+  for (let from = 0; from < asked.length; from += GROUP) {
+    const to = Math.min(asked.length, from + GROUP)
+    draw?.(to)
+    let count = 0
+    for (let index = from; index < to; index++) {
+      const wait = servers.serve(asked[index] ?? 0, held[index] ?? 0)
+      if (index < warmUp) continue
+      waits.record(wait)
+      if (wait > longest) count++
+    }
+    if (to <= warmUp) continue
+    longer.push(count)
+    if (longer.length >= 6 && isClear(longer, line)) break
+  }
+  const share = longer.reduce((sum, each) => sum + each, 0) / Math.max(1, waits.count)
+  return { share, error: errorOf(longer), waits }
+}
+
+/** The standard error of the share, from how much the groups differ. */
+function errorOf(longer: readonly number[]): number {
+  const count = longer.length
+  const mean = longer.reduce((sum, each) => sum + each, 0) / count
+  const squares = longer.reduce((sum, each) => sum + (each - mean) ** 2, 0)
+  return Math.sqrt(squares / Math.max(1, count - 1) / count) / GROUP
+}
+
+function isClear(longer: readonly number[], line: number): boolean {
+  const share = longer.reduce((sum, each) => sum + each, 0) / longer.length / GROUP
+  return Math.abs(share - line) > Math.max(CLEAR * errorOf(longer), line / (2 * Math.sqrt(longer.length)))
+}
