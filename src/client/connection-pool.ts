@@ -1,13 +1,8 @@
 // Owns `ConnectionPool`: options in, events and snapshots out. Everything it does is done by the pool layer.
 
 import { Anchor, anchoredClock } from '../base/anchor.js'
-import type { Clock } from '../base/clock.js'
-import { VERSION } from '../base/version.js'
-import { Connection } from '../connection/connection.js'
-import type { ConnectionOwner } from '../connection/contract.js'
-import { handshakeFor } from '../connection/handshake.js'
-import type { ResolvedConnectionOptions } from '../connection/options.js'
-import { describeAddress, dialerFor } from '../connection/transport.js'
+import type { Connection } from '../connection/connection.js'
+import { describeAddress } from '../connection/transport.js'
 import type { Advice, AdviceOptions } from '../pool/advice.js'
 import { readAdviceOptions } from '../pool/advice-options.js'
 import type { PoolEvents, Resize } from '../pool/contract.js'
@@ -19,6 +14,7 @@ import type { HolderStats, PoolStats, StatsOptions } from '../pool/stats.js'
 import { Availability, type AvailabilityEvents, type AvailabilityHost } from './availability.js'
 import { guarded } from './backoff-strategy.js'
 import { type CloseOptions, readCloseTimeout, readRecordOptions } from './call-options.js'
+import { connectorFor, type Naming } from './connector.js'
 import { callSafely, TypedEmitter } from './events.js'
 import {
   type ConnectionPoolOptions,
@@ -83,11 +79,6 @@ interface PoolInside {
 }
 
 let inside: (pool: ConnectionPool) => PoolInside
-
-/** What connections to come are called. */
-interface Naming {
-  clientName: string | undefined
-}
 
 /** Options that were read already. */
 class Resolved {
@@ -324,29 +315,3 @@ export function poolFrom(options: ResolvedConnectionPoolOptions, given: GivenOpt
 export function isConnectionPool(value: unknown): value is ConnectionPool {
   return value instanceof ConnectionPool
 }
-
-function connectorFor(
-  options: ResolvedConnectionOptions,
-  naming: Naming,
-  anchor: Anchor,
-  clock: Clock,
-  { clientSideCache }: ResolvedPoolOptions,
-) {
-  const { host, port, path, family, keepAlive, connectTimeout, socketTimeout, maxReplySize, integrity } = options
-  const dial = dialerFor({ host, port, path, family, tls: options.tls?.reveal(), keepAlive, anchor })
-  const handshake = handshakeFor({
-    protocol: options.protocol,
-    database: options.database,
-    get clientName() {
-      return naming.clientName
-    },
-    library: options.clientInfo ? { name: libraryName(options.clientInfoTag), version: VERSION } : undefined,
-    tracking: clientSideCache !== undefined,
-    login: () => options.credentials.read(),
-  })
-  const address = describeAddress(options)
-  const settings = { address, connectTimeout, socketTimeout, maxReplySize, integrity }
-  return (owner: ConnectionOwner): Connection => new Connection(dial, handshake, settings, clock, owner)
-}
-
-const libraryName = (tag: string | undefined): string => (tag === undefined ? 'respool' : `respool(${tag})`)
