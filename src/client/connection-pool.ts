@@ -23,6 +23,7 @@ import {
   readConnectionPoolOptions,
 } from './options.js'
 import type { SubscriptionGap } from './subscription-gap.js'
+import { PoolTracing } from './tracing.js'
 
 /** What a connection is called in events. */
 export interface ConnectionInfo {
@@ -60,6 +61,7 @@ interface PoolInside {
   /** Listened to through handles: apart from the pool's own, so that `removeAllListeners()` reaches nobody else's. */
   readonly events: TypedEmitter<HandleEvents>
   readonly availability: Availability
+  readonly tracing: PoolTracing
   /** What the pool was made with, as one object without a URL. May hold secrets. */
   readonly given: GivenOptions
   /** Whether open connections keep the process alive. */
@@ -114,20 +116,22 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
     const address = describeAddress(connection)
     const anchor = new Anchor(!settings.unref)
     const naming: Naming = { clientName: connection.clientName }
+    const tracing = tracingOf(connection, settings.name ?? address)
     this.#pool = new Pool({
       address,
       database: connection.database,
       connectTimeout: connection.connectTimeout,
       settings: { ...settings, backoff: guarded(settings.backoff, (error) => this.#tellHandles('error', error)) },
-      connect: connectorFor(connection, naming, anchor, settings),
+      connect: connectorFor(connection, naming, anchor, settings, tracing),
       clock: systemClock,
       random: Math.random,
-      events: this.#events(address),
+      events: this.#events(address, tracing),
     })
     this.#inside = {
       kernel: this.#pool,
       events: new TypedEmitter<HandleEvents>().setMaxListeners(0),
       availability: new Availability(this.#host()),
+      tracing,
       given: isRead ? first.given : flatOptions(first, second),
       keepAlive: (isKept) => anchor.hold(isKept),
       rename: (clientName) => {
@@ -210,10 +214,11 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
     return this.close()
   }
 
-  #events(address: string): PoolEvents {
+  #events(address: string, tracing: PoolTracing): PoolEvents {
     const info = ({ id }: Connection): ConnectionInfo => ({ address, id })
     return {
       opened: (opened) => {
+        tracing.ready(opened, systemClock.now() - opened.createdAt)
         this.#tell('connect', info(opened))
         this.#inside.availability.opened()
       },
@@ -225,8 +230,15 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
         this.#tell('connectError', error)
         this.#inside.availability.failed(error)
       },
-      released: () => this.#tell('release'),
-      leaked: (holder) => this.#tell('leak', holder),
+      released: (connection, heldFor) => {
+        tracing.released(connection, heldFor)
+        this.#tell('release')
+      },
+      leaked: (holder) => {
+        tracing.leaked(holder)
+        this.#tell('leak', holder)
+      },
+      ended: (connection, end) => tracing.ended(connection, end),
       pushed: () => {},
     }
   }
@@ -295,6 +307,7 @@ function connectorFor(
   naming: Naming,
   anchor: Anchor,
   { clientSideCache }: ResolvedPoolOptions,
+  tracing: PoolTracing,
 ) {
   const { host, port, path, family, keepAlive, connectTimeout, socketTimeout, maxReplySize, integrity } = options
   const dial = dialerFor({ host, port, path, family, tls: options.tls?.reveal(), keepAlive, anchor })
@@ -310,7 +323,17 @@ function connectorFor(
   })
   const address = describeAddress(options)
   const settings = { address, connectTimeout, socketTimeout, maxReplySize, integrity }
-  return (owner: ConnectionOwner): Connection => new Connection(dial, handshake, settings, systemClock, owner)
+  return (owner: ConnectionOwner): Connection => {
+    const connection = new Connection(dial, handshake, settings, systemClock, owner)
+    tracing.dialed(connection)
+    return connection
+  }
+}
+
+function tracingOf({ host, port, path, database }: ResolvedConnectionOptions, poolName: string): PoolTracing {
+  const at =
+    path === undefined ? { serverAddress: host, serverPort: port } : { serverAddress: path, serverPort: undefined }
+  return new PoolTracing({ poolName, ...at }, database)
 }
 
 const libraryName = (tag: string | undefined): string => (tag === undefined ? 'respool' : `respool(${tag})`)

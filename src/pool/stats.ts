@@ -179,6 +179,17 @@ export class Counters {
     addTraffic(this.#past, entry)
   }
 
+  /** The end of a hold, if there is one; for how long it was, in ms. */
+  endHold(entry: Entry, now: number): number | undefined {
+    const { holder } = entry
+    if (holder === undefined) return undefined
+    entry.holder = undefined
+    this.released++
+    const heldFor = now - holder.since
+    this.use.record(heldFor)
+    return heldFor
+  }
+
   traffic(live: readonly Entry[]): Traffic {
     const sum = { ...this.#past }
     for (const entry of live) addTraffic(sum, entry)
