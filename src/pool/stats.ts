@@ -54,6 +54,8 @@ export interface PeakStats {
 export interface PoolStats {
   readonly name: string
   readonly address: string
+  /** That of every connection while no lease has changed it. */
+  readonly database: number
   readonly state: 'open' | 'closing' | 'closed'
   /** Milliseconds since 1970. */
   readonly takenAt: number

