@@ -73,7 +73,7 @@ export type ProducedMetric = ProducedSum | ProducedGauge | ProducedHistogram
 /** A reader takes the resource of its own SDK; this one says nothing. */
 interface NoResource {
   readonly attributes: Record<string, never>
-  merge<Other>(other: Other): Other
+  merge<Other>(other: Other | null): Other | NoResource
   getRawAttributes(): []
 }
 
@@ -90,7 +90,7 @@ export interface PoolMetricProducer {
   collect(): Promise<ProducedMetrics>
 }
 
-const RESOURCE: NoResource = { attributes: {}, merge: (other) => other, getRawAttributes: () => [] }
+const RESOURCE: NoResource = { attributes: {}, merge: (other) => other ?? RESOURCE, getRawAttributes: () => [] }
 
 /**
  * All metrics of the pools for a reader of the SDK, taken at collection: nothing is paid per command.
