@@ -19,6 +19,8 @@ export interface ScalarMetric extends Described {
   readonly kind: ScalarKind
   /** Whether its values are whole numbers. */
   readonly isWhole: boolean
+  /** What tells its values of one pool apart. */
+  readonly attribute: string | undefined
   /** Values with what tells them apart, besides the pool. */
   read(stats: PoolStats): readonly (readonly [value: number, attributes?: Attributes])[]
 }
@@ -51,6 +53,7 @@ type Read = (stats: PoolStats) => number
 const count = (kind: ScalarKind, name: string, unit: string, description: string, read: Read): ScalarMetric => ({
   ...{ kind, name, unit, description },
   isWhole: unit !== 's',
+  attribute: undefined,
   read: (stats) => [[read(stats)]],
 })
 
@@ -64,6 +67,7 @@ const countBy = (
 ): ScalarMetric => ({
   ...{ kind, name, unit, description },
   isWhole: unit !== 's',
+  attribute,
   read: (stats) => Object.entries(read(stats)).map(([key, value]) => [value, { [attribute]: key }]),
 })
 
@@ -244,6 +248,7 @@ const CACHE: readonly ScalarMetric[] = [
     unit: '{item}',
     description: 'Replies that clientSideCache keeps',
     isWhole: true,
+    attribute: undefined,
     read: ({ cache }) => (cache === undefined ? [] : [[cache.entries]]),
   },
   countBy(

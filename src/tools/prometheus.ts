@@ -1,7 +1,6 @@
-// Owns `respool/prometheus`: pools in the words of Prometheus, as text or in a registry of prom-client. Names follow
-// from those of OpenTelemetry as the two projects have agreed. Needs no package.
+// Owns `respool/prometheus`: pools as Prometheus scrapes them, in a text of their own or in a registry of prom-client.
+// Needs no package.
 // https://prometheus.io/docs/instrumenting/exposition_formats/
-// https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/
 
 import { HISTOGRAMS, type HistogramMetric, SCALARS, type ScalarMetric } from './metric-table.js'
 import {
@@ -13,6 +12,7 @@ import {
   type Taken,
   takeMetrics,
 } from './pool-metrics.js'
+import { type Family, familyOf, promName } from './prometheus-names.js'
 
 export type { BoundsOption, PoolSource, Pools } from './pool-metrics.js'
 
@@ -37,12 +37,6 @@ interface Sample {
   readonly value: number
   readonly labels: Labels
   readonly metricName?: string
-}
-
-interface Family {
-  readonly name: string
-  readonly help: string
-  readonly type: 'counter' | 'gauge' | 'histogram'
 }
 
 /** A metric as a registry of prom-client asks it. */
@@ -130,16 +124,6 @@ class Scrape {
     return this.#taken.get(metric)
   }
 }
-
-const UNITS: Readonly<Record<string, string>> = { s: '_seconds', By: '_bytes' }
-
-function familyOf({ name, unit, description, kind }: ScalarMetric | HistogramMetric): Family {
-  const base = promName(name) + (UNITS[unit] ?? '')
-  if (kind === 'counter') return { name: `${base}_total`, help: description, type: 'counter' }
-  return { name: base, help: description, type: kind === 'histogram' ? 'histogram' : 'gauge' }
-}
-
-const promName = (name: string): string => name.replace(/[^a-zA-Z0-9_]/g, '_')
 
 function samplesOf(taken: Taken, name = familyOf(taken.metric).name): Sample[] {
   if (taken.kind === 'scalar') return taken.points.map((point) => ({ value: point.value, labels: labelsOf(point) }))

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { describe, it } from 'node:test'
-import { Counter, collectDefaultMetrics, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, type OpenMetricsContentType, Registry } from 'prom-client'
 import { OptionError, Redis } from '../../src/index.js'
 import {
   collectPoolMetrics,
