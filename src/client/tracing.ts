@@ -128,8 +128,15 @@ export class PoolTracing {
 
   command<T>({ args }: Sent, connectionId: number | undefined, send: () => Promise<T>): Promise<T> {
     const command = shownName(args[0])
-    const shown = [command, ...Array<string>(args.length - 1).fill('?')]
-    const trace: CommandTrace = { ...this.#pool, command, args: shown, database: this.#database, ...at(connectionId) }
+    const shown = [command]
+    for (let index = 1; index < args.length; index++) shown.push('?')
+    const { clientId, poolName, serverAddress, serverPort } = this.#pool
+    const database = this.#database
+    // Field by field: spread, it would take longer than all the rest of a trace.
+    const trace: CommandTrace =
+      connectionId === undefined
+        ? { clientId, poolName, serverAddress, serverPort, command, args: shown, database }
+        : { clientId, poolName, serverAddress, serverPort, command, args: shown, database, connectionId }
     return commands.tracePromise(send, trace)
   }
 

@@ -44,9 +44,10 @@ const MOST_SHOWN = 20
 /** Starts telling; gives what ends it. */
 export function followCalls(options: CallOptions): () => void {
   const calls = new WeakMap<object, Call>()
+  const known = new KnownAttributes()
   const handlers = {
     start: (told: CallTrace): void => {
-      const call = begin(told, options)
+      const call = begin(told, options, known)
       if (call !== undefined) calls.set(told, call)
     },
     error: (told: CallTrace & { error?: unknown }): void => {
@@ -90,29 +91,28 @@ function follow<Message extends object>(
   }
 }
 
-function begin(told: CallTrace, options: CallOptions): Call | undefined {
+function begin(told: CallTrace, options: CallOptions, known: KnownAttributes): Call | undefined {
   if (!options.follows(told.poolName)) return undefined
   const parent = context.active()
-  const attributes = attributesOf(told)
+  const operation = operationOf(told)
+  const attributes = known.of(told, operation)
   const startedAt = performance.now()
   const { tracer, requireParent } = options
   if (tracer === undefined || (requireParent && trace.getSpan(parent) === undefined)) {
     return { attributes, span: undefined, startedAt, parent, error: undefined }
   }
-  const text = options.queryText ? textOf(told) : {}
-  const span = tracer.startSpan(
-    String(attributes[OPERATION]),
-    { kind: SpanKind.CLIENT, attributes: { ...attributes, ...batchOf(told), ...text } },
-    parent,
-  )
+  const isPlain = !options.queryText && !('batchMode' in told)
+  const own = isPlain ? attributes : { ...attributes, ...batchOf(told), ...(options.queryText ? textOf(told) : {}) }
+  const span = tracer.startSpan(operation, { kind: SpanKind.CLIENT, attributes: own }, parent)
   return { attributes, span, startedAt, parent, error: undefined }
 }
 
 function finish({ attributes, span, startedAt, parent, error }: Call, { duration }: CallOptions): void {
-  const outcome = error === undefined ? {} : errorOf(kindOf(error))
-  duration?.record((performance.now() - startedAt) / 1_000, { ...attributes, ...outcome }, parent)
+  const outcome = error === undefined ? undefined : errorOf(kindOf(error))
+  const all = outcome === undefined ? attributes : { ...attributes, ...outcome }
+  duration?.record((performance.now() - startedAt) / 1_000, all, parent)
   if (span === undefined) return
-  if (error !== undefined) {
+  if (outcome !== undefined) {
     span.setAttributes(outcome)
     // Errors of this library hold no argument of a command.
     const message = error instanceof RespoolError ? error.message : undefined
@@ -121,8 +121,24 @@ function finish({ attributes, span, startedAt, parent, error }: Call, { duration
   span.end()
 }
 
-function attributesOf(told: CallTrace): Attributes {
-  return { ...placeOf(told), [OPERATION]: operationOf(told), [POOL_NAME]: told.poolName }
+/** Attributes of one kind of calls are made once, as far as these go: anybody may send any name. */
+const MOST_KNOWN = 2_000
+
+class KnownAttributes {
+  readonly #known = new Map<string, Map<string, Attributes>>()
+  #size = 0
+
+  of(told: CallTrace, operation: string): Attributes {
+    const known = this.#known.get(told.clientId)?.get(operation)
+    if (known !== undefined) return known
+    const attributes = { ...placeOf(told), [OPERATION]: operation, [POOL_NAME]: told.poolName }
+    if (this.#size < MOST_KNOWN) {
+      this.#size++
+      const ofPool = this.#known.get(told.clientId) ?? new Map<string, Attributes>()
+      this.#known.set(told.clientId, ofPool.set(operation, attributes))
+    }
+    return attributes
+  }
 }
 
 /** A batch of one command is named after it as well: `MULTI SET`. */
