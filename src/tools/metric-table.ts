@@ -37,7 +37,7 @@ const CLOSE_REASON = 'redis.client.connection.close.reason'
 const OUTCOME = 'respool.wait.outcome'
 const DIRECTION = 'network.io.direction'
 export const ERROR_TYPE = 'error.type'
-export const STATUS_CODE = 'db.response.status_code'
+const STATUS_CODE = 'db.response.status_code'
 export const OPERATION = 'db.operation.name'
 
 /** What the conventions ask for in place of an error that has no type. */

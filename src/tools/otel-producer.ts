@@ -6,6 +6,7 @@ import type { Attributes } from './metric-table.js'
 import type { HrTime } from './otel-api.js'
 import {
   type BoundsOption,
+  checkGiven,
   type Histogram,
   keyOf,
   type Point,
@@ -96,9 +97,10 @@ const RESOURCE: NoResource = { attributes: {}, merge: (other) => other ?? RESOUR
  * All metrics of the pools for a reader of the SDK, taken at collection: nothing is paid per command.
  *
  * `new PeriodicExportingMetricReader({ exporter, metricProducers: [metricProducer(pool)] })`
- * @throws OptionError for bounds that are none
+ * @throws OptionError for what is no pool, or no option, or has a wrong value
  */
 export function metricProducer(pools: Pools, options: MetricProducerOptions = {}): PoolMetricProducer {
+  checkGiven(pools, options, ['bounds', 'temporality'])
   const bounds = readBounds(options)
   const form = readTemporality(options.temporality) === 'delta' ? new Delta() : CUMULATIVE
   const scope = { name: 'respool', version: VERSION }
@@ -113,7 +115,12 @@ export function metricProducer(pools: Pools, options: MetricProducerOptions = {}
   }
   return {
     async collect() {
-      return collect()
+      try {
+        return collect()
+      } catch (error) {
+        // Whatever is wrong with a pool, the reader's other metrics are not to be lost for it.
+        return { resourceMetrics: { resource: RESOURCE, scopeMetrics: [] }, errors: [error] }
+      }
     },
   }
 }

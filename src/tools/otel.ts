@@ -13,7 +13,7 @@ import {
   trace,
 } from './otel-api.js'
 import { followCalls } from './otel-calls.js'
-import { type BoundsOption, type Pools, poolsOf, readBounds, takeScalars } from './pool-metrics.js'
+import { type BoundsOption, checkGiven, type Pools, poolsOf, readBounds, takeScalars } from './pool-metrics.js'
 
 export {
   type MetricProducerOptions,
@@ -43,6 +43,18 @@ export interface InstrumentOptions extends BoundsOption {
   readonly queryText?: boolean | undefined
 }
 
+const OPTIONS: readonly (keyof InstrumentOptions)[] = [
+  'pools',
+  'meterProvider',
+  'tracerProvider',
+  'metrics',
+  'operationDuration',
+  'spans',
+  'requireParent',
+  'queryText',
+  'bounds',
+]
+
 export interface Instrumentation extends Disposable {
   /** Ends it; calls under way are not told any more. */
   stop(): void
@@ -50,11 +62,12 @@ export interface Instrumentation extends Disposable {
 
 /**
  * Tells OpenTelemetry of pools through its API: metrics, and a span for each call.
- * @throws OptionError for bounds that are none
+ * @throws OptionError for what is no pool, or no option, or has a wrong value
  */
 export function instrument(options: InstrumentOptions): Instrumentation {
-  const bounds = readBounds(options)
   const { pools } = options
+  checkGiven(pools, options, OPTIONS)
+  const bounds = readBounds(options)
   const names = new Names(pools)
   const meter = (options.meterProvider ?? metrics).getMeter('respool', VERSION)
   const tracer = (options.tracerProvider ?? trace).getTracer('respool', VERSION)

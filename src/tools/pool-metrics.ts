@@ -57,6 +57,17 @@ const births = new WeakMap<PoolSource, number>()
 
 export const poolsOf = (pools: Pools): PoolSource[] => (Symbol.iterator in pools ? [...pools] : [pools])
 
+/** Refuses what is no pool, and options by names that there are not. @throws OptionError */
+export function checkGiven(pools: Pools, options: object, names: readonly string[]): void {
+  const isGiven = isObject(pools) && poolsOf(pools).every(isPool)
+  if (!isGiven) throw new OptionError('pools: expected a ConnectionPool, such as redis.pool, or several')
+  const unknown = Object.keys(options).find((name) => !names.includes(name))
+  if (unknown !== undefined) throw new OptionError(`${unknown}: is no option here; there are ${names.join(', ')}`)
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+const isPool = (value: unknown): boolean => isObject(value) && 'stats' in value && typeof value.stats === 'function'
+
 /** @throws OptionError for bounds that are none */
 export function readBounds({ bounds = DEFAULT_BOUNDS }: BoundsOption): readonly number[] {
   const given: unknown = bounds

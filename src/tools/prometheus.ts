@@ -2,9 +2,11 @@
 // Needs no package.
 // https://prometheus.io/docs/instrumenting/exposition_formats/
 
+import { OptionError } from '../index.js'
 import { HISTOGRAMS, type HistogramMetric, SCALARS, type ScalarMetric } from './metric-table.js'
 import {
   type BoundsOption,
+  checkGiven,
   type Histogram,
   type Point,
   type Pools,
@@ -49,9 +51,10 @@ interface RegistryMetric extends Family {
 
 /**
  * All metrics of the pools as text, in the version 0.0.4 of the format: `text/plain; version=0.0.4`.
- * @throws OptionError for bounds that are none
+ * @throws OptionError for what is no pool, or no option, or has a wrong value
  */
 export function prometheusText(pools: Pools, options: BoundsOption = {}): string {
+  checkGiven(pools, options, ['bounds'])
   const families = takeMetrics(pools, readBounds(options)).filter(({ points }) => points.length > 0)
   return families.map((taken) => familyText(familyOf(taken.metric), samplesOf(taken))).join('')
 }
@@ -59,10 +62,14 @@ export function prometheusText(pools: Pools, options: BoundsOption = {}): string
 /**
  * Adds the metrics of the pools to a registry of prom-client, as its `collectDefaultMetrics` does its own. They are read
  * when the registry is. Gives what takes them out again.
- * @throws OptionError for bounds that are none; Error when the registry has metrics of these names
+ * @throws OptionError as above; Error when the registry has metrics of these names
  */
 export function collectPoolMetrics(pools: Pools, options: CollectOptions): () => void {
   const { register } = options
+  checkGiven(pools, options, ['register', 'bounds'])
+  const given: unknown = register
+  if (typeof Object(given).registerMetric !== 'function')
+    throw new OptionError('register: expected a Registry of prom-client')
   const bounds = readBounds(options)
   const scrape = new Scrape(() => takeMetrics(pools, bounds))
   const added: string[] = []

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test'
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import { AggregationTemporality } from '@opentelemetry/sdk-metrics'
 import { ConnectionPoolTimeoutError, OptionError, Redis, VERSION } from '../../src/index.js'
-import { instrument, metricProducer } from '../../src/tools/otel.js'
+import { instrument, metricProducer, type PoolSource } from '../../src/tools/otel.js'
 import { liveRedis } from '../support/live-redis.js'
 import { type Collected, histogramAt, Reader, Spans, valueAt } from '../support/otel-readers.js'
 import { liveSkip, type RedisProcess } from '../support/redis-process.js'
@@ -231,6 +231,35 @@ describe('respool/otel', { skip: liveSkip }, () => {
       assert.deepEqual(buckets.boundaries, [0.000_05, 0.002])
       for (const bounds of [[], [2, 1], [0, 1], [1, Number.NaN], [1, Number.POSITIVE_INFINITY]])
         assert.throws(() => metricProducer(redis.pool, { bounds }), OptionError)
+    })
+
+    it('refuses what is no pool, and options that there are not', () => {
+      const call = (make: unknown, ...given: unknown[]): unknown => Reflect.apply(Object(make), undefined, given)
+      for (const pools of [undefined, null, redis, [redis], 'main'])
+        assert.throws(() => call(metricProducer, pools), /^OptionError: pools: expected a ConnectionPool/)
+      assert.throws(() => call(instrument, { pools: redis }), OptionError)
+      assert.throws(
+        () => call(metricProducer, redis.pool, { temporalty: 'delta' }),
+        /temporalty: is no option here; there are bounds, temporality/,
+      )
+      assert.throws(() => call(metricProducer, redis.pool, { temporality: 'both' }), OptionError)
+      assert.throws(() => call(instrument, { pools: redis.pool, span: true }), /span: is no option/)
+    })
+
+    it('leaves the other metrics of its reader alone where a pool cannot be read', async () => {
+      let isBroken = false
+      const broken: PoolSource = {
+        stats: (options) => {
+          if (isBroken) throw new Error('broken')
+          return redis.pool.stats(options)
+        },
+      }
+      const producer = metricProducer(broken)
+      await using reader = new Reader([producer])
+      reader.provider.getMeter('program').createCounter('requests').add(1)
+      isBroken = true
+      assert.deepEqual([...(await reader.collect()).keys()], ['requests'])
+      assert.match(String((await producer.collect()).errors), /broken/)
     })
   })
 
