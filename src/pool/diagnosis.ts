@@ -1,7 +1,7 @@
 // Owns what is wrong with a pool that nobody has waited for in vain yet, in the words of `ExhaustionCause`. Pure: it is
 // given snapshots.
 
-import { type ExhaustionCause, isSuspect, judgeSize, LEAK_FLOOR } from './exhaustion.js'
+import { type ExhaustionCause, isSuspect, judgeSize, LEAK_FLOOR, notAnswered, unanswered } from './exhaustion.js'
 import type { HistoryPoint } from './history.js'
 import type { PoolStats } from './stats.js'
 
@@ -74,17 +74,15 @@ function blockedLoop(loopDelay: number): Diagnosis | undefined {
 }
 
 /** Connections are there, and what was sent over them is not answered. */
-function owingServer({ address, connections, holders }: PoolStats, { lateShare }: Since): Diagnosis | undefined {
+function owingServer(stats: PoolStats, { lateShare }: Since): Diagnosis | undefined {
+  const { address, connections } = stats
   if (connections.late > 0 && connections.shared === 0 && lateShare >= LATE_SHARE) {
     const because = `${address} owes replies on every shared connection; look for slow commands and scripts`
     return { cause: 'slow-server', because }
   }
   // Where nothing is shared each command holds a connection until it is answered.
-  const commands = holders.filter(({ kind, heldFor }) => kind === 'command' && heldFor > ANSWER_FLOOR)
-  if (commands.length === 0 || commands.length * 2 < holders.length) return undefined
-  const oldest = Math.round(commands[0]?.heldFor ?? 0)
-  const because = `${address} has not answered ${commands.length} of ${holders.length} commands for up to ${oldest} ms; look for slow commands and scripts`
-  return { cause: 'slow-server', because }
+  const owed = unanswered(stats.holders, ANSWER_FLOOR)
+  return owed.length === 0 ? undefined : { cause: 'slow-server', because: notAnswered(stats, owed) }
 }
 
 function failingDials({ connections, maxConnections, lastConnectError }: PoolStats): Diagnosis | undefined {

@@ -61,9 +61,18 @@ export class ConnectionPoolTimeoutError extends RespoolError {
 /** A lease held for less than this is nobody's leak, however short the waits are, in ms. */
 export const LEAK_FLOOR = 1_000
 
+/** A command that is answered sooner is not what others wait for, in ms. */
+const UNANSWERED_FLOOR = 100
+
 /** Whether its holder probably forgot to release it. */
 export function isSuspect({ kind, heldFor, reported }: HolderStats, tooLong: number): boolean {
   return kind === 'lease' && (reported || heldFor > tooLong)
+}
+
+/** Commands with a connection to themselves that have no reply for longer, where most holders are such, longest first. */
+export function unanswered(holders: readonly HolderStats[], longer: number): readonly HolderStats[] {
+  const commands = holders.filter(({ kind, heldFor }) => kind === 'command' && heldFor > longer)
+  return commands.length * 2 < holders.length ? [] : commands
 }
 
 /** The likeliest cause; the first that fits, from the outside in. */
@@ -85,6 +94,10 @@ export function judge(facts: ExhaustionFacts): Verdict {
   if (connections.late > 0 && connections.shared === 0) {
     return { cause: 'slow-server', because: `${stats.address} owes replies on every shared connection` }
   }
+  const owed = unanswered(holders, Math.max(UNANSWERED_FLOOR, facts.waited / 2))
+  if (owed.length > 0) {
+    return { cause: 'slow-server', because: notAnswered(stats, owed) }
+  }
   const tooLong = Math.max(LEAK_FLOOR, 2 * facts.waited)
   const suspects = holders.filter((holder) => isSuspect(holder, tooLong))
   if (suspects.length > 0 && suspects.length * 2 >= holders.length) {
@@ -95,6 +108,11 @@ export function judge(facts: ExhaustionFacts): Verdict {
     }
   }
   return judgeSize(stats)
+}
+
+export function notAnswered({ address, holders }: PoolStats, owed: readonly HolderStats[]): string {
+  const oldest = round(owed[0]?.heldFor ?? 0)
+  return `${address} has not answered ${owed.length} of ${holders.length} commands for up to ${oldest} ms; look for slow commands and scripts`
 }
 
 /** The verdict where nothing else explains the waits. */
