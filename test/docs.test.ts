@@ -126,6 +126,65 @@ describe('the page on migrating', () => {
   })
 })
 
+describe('the page of the API', () => {
+  const script = join(ROOT, 'scripts/generate-api.js')
+  const check = (...words: string[]) =>
+    spawnSync(process.execPath, [script, ...words], {
+      encoding: 'utf8',
+      timeout: COMPILES_WITHIN,
+      killSignal: 'SIGKILL',
+    })
+
+  it('is what the option tables and the declarations give', () => {
+    assert.ok(existsSync(join(ROOT, 'dist/index.d.ts')), 'there is no dist/; `npm test` and `npm run build` make it')
+    const { status, stderr } = check('--check')
+    assert.equal(stderr, '')
+    assert.equal(status, 0)
+  })
+
+  it('is missed when a line of it is other', () => {
+    const folder = mkdtempSync(join(ROOT, 'build', 'api-'))
+    try {
+      const changed = join(folder, 'api.md')
+      writeFileSync(changed, readFileSync(join(ROOT, 'docs/api.md'), 'utf8').replace('| `5000` |', '| `4000` |'))
+      const { status, stderr } = check('--check', changed)
+      assert.equal(status, 1)
+      assert.match(stderr, /run `npm run generate`\. Line \d+ should be:\n\| `acquireTimeout` \|/)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
+  it('has every option with its default, methods with their signatures, every error with its code', () => {
+    const page = readFileSync(join(ROOT, 'docs/api.md'), 'utf8')
+    for (const table of [poolOptionTable, connectionOptionTable, clientOptionTable, clientSideCacheTable]) {
+      for (const [name, row] of Object.entries(table)) {
+        const line = page
+          .split('\n')
+          .find((each) => each.startsWith(`| \`${name}\` |`) && each.includes(row.doc.slice(0, 20)))
+        assert.ok(line?.includes(` ${defaultOf(row)} `), `${name} with ${defaultOf(row)}: ${line}`)
+      }
+    }
+    for (const signature of [
+      'stats',
+      'resize',
+      'retire',
+      'lease<T>',
+      'multi',
+      'watch',
+      'release',
+      'exec',
+      'execAsPipeline',
+    ]) {
+      assert.ok(page.includes(`\n${signature}(`), signature)
+    }
+    for (const error of Object.values(respool).filter(isErrorClass).map(String)) {
+      const [, name = ''] = /^class (\w+)/.exec(error) ?? []
+      if (name !== 'RespoolError') assert.match(page, new RegExp(`^\\| \`${name}\` \\| \`ERR_`, 'm'))
+    }
+  })
+})
+
 describe('the pages', () => {
   it('are there', () => {
     for (const page of ['README', 'ARCHITECTURE', 'CONTRIBUTING', 'SECURITY', 'CHANGELOG']) {

@@ -63,7 +63,10 @@ export interface PoolValues {
    * `{ ttl, maxEntries, maxBytes, evictPolicy }`. Needs `protocol: 3`. Default: off.
    */
   readonly clientSideCache: ClientSideCacheOptions | undefined
-  /** Whether the process may end while connections are open. Default `false`. */
+  /**
+   * Whether the process may end while connections are open, or being made again. It does not while somebody waits for a
+   * reply, a connection or the end; a lease that is held and a subscription keep nothing alive. Default `false`.
+   */
   readonly unref: boolean
   /** Label of the pool in metrics, errors and events. Default: none. */
   readonly name: string | undefined
@@ -193,7 +196,7 @@ export const poolOptionTable: OptionTable<PoolValues> = {
   unref: boolean({
     default: false,
     also: ['allowExitOnIdle'],
-    doc: 'Whether the process may end while connections are open.',
+    doc: 'Whether the process may end while connections are open and nobody waits for a reply or a connection.',
   }),
   name: text({
     default: undefined,
