@@ -12,6 +12,7 @@ import { connectFloor } from './floor.js'
  * @property {(key: string, value: string) => Promise<unknown>} set
  * @property {(key: string) => Promise<unknown>} [blpop]  waits for ever, on a connection of its own
  * @property {(count: number) => Promise<() => Promise<void>>} [hold]  takes `count` connections; the result gives them back
+ * @property {(mode: import('./observed.js').Mode) => Promise<() => Promise<void>>} [observe]  switches it on; the result, off
  * @property {() => Promise<unknown> | unknown} close
  *
  * @typedef {object} Contender
@@ -39,6 +40,7 @@ async function connectRespool(url, options) {
         await Promise.all(leases.map((lease) => lease.release()))
       }
     },
+    observe: async (mode) => (await import('./observed.js')).observe(redis.pool, mode),
     close: () => redis.close(),
   }
 }

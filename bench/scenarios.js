@@ -22,6 +22,11 @@ const CONSUMERS = 5
 const QUEUE = 'bench:queue'
 const IDLE_CONNECTIONS = 500
 const WAITING_CALLERS = 10_000
+const OBSERVED = {
+  metrics: 'OpenTelemetry and Prometheus read each second',
+  channels: 'listeners on all channels',
+  spans: 'a span for each call',
+}
 const POOLS = ['respool', 'node-redis-pool', 'generic-pool']
 
 /** @type {Record<string, (server: Server, options: Options) => Promise<Outcome[]>>} */
@@ -30,6 +35,7 @@ const scenarios = {
   'open-loop': openLoop,
   'first-reply': firstReply,
   memory: memoryUse,
+  observability,
 }
 
 /** GETs of 100 callers with and without five consumers that sit in BLPOP, for those that have more than one connection. */
@@ -183,6 +189,57 @@ function memoryOutcome(options, title, unit, rows) {
     notes: failures(rows),
   }
   return { table, rows, ratios: [againstBest(options, rows, 'bytes', `respool: ${title.toLowerCase()}`, '< 1')] }
+}
+
+/** What observing costs: GETs of 100 callers in one process, with nothing on before and after each kind of it. */
+async function observability(/** @type {Server} */ server, /** @type {Options} */ options) {
+  // Long enough for what happens each second.
+  const load = { op: 'get', callers: 100, seconds: Math.max(2, options.seconds * 4), warmup: options.warmup }
+  const modes = Object.keys(OBSERVED)
+  const rows = await inRounds(server, options, ['respool'], async (worker) => {
+    const bare = async () => await worker.ask('closedLoop', load)
+    await bare()
+    const samples = [await bare()]
+    /** @type {Record<string, any>} */
+    const parts = {}
+    for (const mode of modes) {
+      await worker.ask('observe', { mode })
+      const observed = await worker.ask('closedLoop', load)
+      await worker.ask('unobserve')
+      const [before, after] = [samples.at(-1), await bare()]
+      samples.push(observed, after)
+      const [rate, cpu] = ['perSecond', 'cpuMicros'].map((field) => (before[field] + after[field]) / 2)
+      parts[mode] = {
+        perSecond: observed.perSecond,
+        kept: observed.perSecond / (rate ?? NaN),
+        cpu: observed.cpuMicros / (cpu ?? NaN),
+      }
+    }
+    const { errors, firstError } = samples.find((sample) => sample.errors > 0) ?? samples[0]
+    return { parts, perSecond: samples[0].perSecond, errors, firstError }
+  })
+  const samples = rows[0]?.samples ?? []
+  const of = (/** @type {string} */ mode, /** @type {string} */ field) => samples.map(({ parts }) => parts[mode][field])
+  const table = {
+    title: 'GET, 100 callers, while the pool is observed',
+    head: ['', 'ops/s', 'of those with nothing on', '±', 'CPU per command'],
+    rows:
+      samples.length === 0
+        ? []
+        : [
+            ['nothing on', whole(middle(samples, 'perSecond')), '', '', ''],
+            ...Object.entries(OBSERVED).map(([mode, title]) => [
+              title,
+              whole(median(of(mode, 'perSecond'))),
+              median(of(mode, 'kept')).toFixed(2),
+              percent(spread(of(mode, 'kept'))),
+              `× ${median(of(mode, 'cpu')).toFixed(2)}`,
+            ]),
+          ],
+    notes: failures(rows),
+  }
+  const reached = samples.length > 0 ? [median(of('metrics', 'kept'))] : []
+  return [{ table, rows, ratios: [ratio('respool: GETs with all metrics on', 'nothing on', '≥ 0.95', reached)] }]
 }
 
 /** @typedef {{ used: number, rss: number }} Memory */

@@ -198,6 +198,14 @@ function record(histogram, ms) {
   histogram.record(Math.max(1, Math.round(ms * 1e6)))
 }
 
+/** @type {() => Promise<void>} */
+let unobserve
+
+/** @param {{ mode: string }} args */
+async function observe({ mode }) {
+  unobserve = await /** @type {any} */ (session.observe)(mode)
+}
+
 const close = () => session.close()
 
 /** @type {Record<string, (args: any) => unknown>} */
@@ -212,6 +220,8 @@ const actions = {
   queueGets,
   endWaiting,
   memory,
+  observe,
+  unobserve: () => unobserve(),
   close,
 }
 

@@ -50,6 +50,17 @@ export {
 export { defineScript } from './client/scripts.js'
 export type { RefusedSubscription, SubscriptionGap } from './client/subscription-gap.js'
 export type { MessageListener } from './client/subscriptions.js'
+export type {
+  AcquireTrace,
+  BatchTrace,
+  CommandTrace,
+  ConnectionClosedMessage,
+  ConnectionReadyMessage,
+  ConnectTrace,
+  LeakMessage,
+  ReleaseMessage,
+  TracedPool,
+} from './client/tracing.js'
 export { MultiErrorReply, type RedisTransaction, Transaction } from './client/transaction.js'
 export type {
   CommandParser,

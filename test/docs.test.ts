@@ -93,6 +93,15 @@ function tableOfExits(): string {
   return ['| code | meaning |', '| --- | --- |', ...rows].join('\n')
 }
 
+describe('the page on observability', () => {
+  it('has TypeScript that compiles against the package as it is published', () => {
+    const page = readFileSync(join(ROOT, 'docs/observability.md'), 'utf8')
+    const blocks = [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code)
+    assert.ok(blocks.length >= 5, `found ${blocks.length} blocks`)
+    assert.equal(compile(blocks), '')
+  })
+})
+
 describe('the page on migrating', () => {
   const page = readFileSync(join(ROOT, 'docs/migrating.md'), 'utf8')
   const tables: Readonly<Record<string, Rules>> = {

@@ -12,6 +12,7 @@ import type { RetryMode } from '../command/repeat.js'
 import { blockingTimeoutOf, type Route, routeOf, staticRouteOf } from '../command/routing.js'
 import { type CommandMethods, defineCommands, transformReplyOf } from '../command/surface.js'
 import { type ReplyTransform, Request } from '../connection/request.js'
+import type { PoolTracing } from './tracing.js'
 
 export type { CommandMethods }
 
@@ -24,6 +25,7 @@ export interface CommandSettings {
   readonly retry: RetryMode
   /** Stands before every key that is sent. */
   readonly keyPrefix: RedisArgument | undefined
+  readonly tracing: PoolTracing
 }
 
 /** A command ready to be sent, before it has a caller. */
@@ -128,6 +130,17 @@ function isArguments(args: unknown): args is readonly RedisArgument[] {
 
 /** Makes the request of a prepared command and hands it to `dispatch`; resolves to the reply. */
 export function promiseOf(
+  command: PreparedCommand,
+  settings: CommandSettings,
+  dispatch: (request: Request) => void,
+  connectionId?: number,
+): Promise<unknown> {
+  const { tracing } = settings
+  if (!tracing.followsCommands) return send(command, settings, dispatch)
+  return tracing.command(command, connectionId, () => send(command, settings, dispatch))
+}
+
+function send(
   command: PreparedCommand,
   settings: CommandSettings,
   dispatch: (request: Request) => void,

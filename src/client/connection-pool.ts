@@ -14,7 +14,7 @@ import type { HolderStats, PoolStats, StatsOptions } from '../pool/stats.js'
 import { Availability, type AvailabilityEvents, type AvailabilityHost } from './availability.js'
 import { guarded } from './backoff-strategy.js'
 import { type CloseOptions, readCloseTimeout, readRecordOptions } from './call-options.js'
-import { connectorFor, type Naming } from './connector.js'
+import { connectorFor, type Naming, tracingOf } from './connector.js'
 import { callSafely, TypedEmitter } from './events.js'
 import {
   type ConnectionPoolOptions,
@@ -25,6 +25,7 @@ import {
   withLimits,
 } from './options.js'
 import type { SubscriptionGap } from './subscription-gap.js'
+import type { PoolTracing } from './tracing.js'
 
 /** What a connection is called in events. */
 export interface ConnectionInfo {
@@ -66,6 +67,7 @@ interface PoolInside {
   /** Listened to through handles: apart from the pool's own, so that `removeAllListeners()` reaches nobody else's. */
   readonly events: TypedEmitter<HandleEvents>
   readonly availability: Availability
+  readonly tracing: PoolTracing
   /** What the pool was made with, and resized to, as one object without a URL. May hold secrets. */
   readonly given: GivenOptions
   /** Whether open connections keep the process alive. */
@@ -116,15 +118,16 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
     const anchor = new Anchor(!settings.unref)
     const clock = anchoredClock(anchor)
     const naming: Naming = { clientName: connection.clientName }
+    const tracing = tracingOf(connection, settings.name ?? address)
     this.#pool = new Pool({
       address,
       database: connection.database,
       connectTimeout: connection.connectTimeout,
       settings: { ...settings, backoff: guarded(settings.backoff, (error) => this.#tellHandles('error', error)) },
-      connect: connectorFor(connection, naming, anchor, clock, settings),
+      connect: connectorFor(connection, { naming, anchor, clock, settings, tracing }),
       clock,
       random: Math.random,
-      events: this.#events(address),
+      events: this.#events(address, tracing),
       keepAlive: (isWanted) => anchor.await(isWanted),
     })
     const kernel = this.#pool
@@ -133,6 +136,7 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
       kernel,
       events: new TypedEmitter<HandleEvents>().setMaxListeners(0),
       availability: new Availability(this.#host()),
+      tracing,
       get given() {
         return withLimits(given, settings, kernel.limits)
       },
@@ -234,10 +238,11 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
     return this.close()
   }
 
-  #events(address: string): PoolEvents {
+  #events(address: string, tracing: PoolTracing): PoolEvents {
     const info = ({ id }: Connection): ConnectionInfo => ({ address, id })
     return {
       opened: (opened) => {
+        tracing.ready(opened, this.#pool.clock.now() - opened.createdAt)
         this.#tell('connect', info(opened))
         this.#inside.availability.opened()
       },
@@ -249,10 +254,17 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
         this.#tell('connectError', error)
         this.#inside.availability.failed(error)
       },
-      released: () => this.#tell('release'),
-      leaked: (holder) => this.#tell('leak', holder),
+      released: (connection, heldFor) => {
+        tracing.released(connection, heldFor)
+        this.#tell('release')
+      },
+      leaked: (holder) => {
+        tracing.leaked(holder)
+        this.#tell('leak', holder)
+      },
       exhausted: (error) => this.#tell('exhausted', error),
       resized: (change) => this.#tell('resize', change),
+      ended: (connection, end) => tracing.ended(connection, end),
       pushed: () => {},
     }
   }

@@ -9,18 +9,24 @@ import { handshakeFor } from '../connection/handshake.js'
 import type { ResolvedConnectionOptions } from '../connection/options.js'
 import { describeAddress, dialerFor } from '../connection/transport.js'
 import type { ResolvedPoolOptions } from '../pool/options.js'
+import { PoolTracing } from './tracing.js'
 
 /** What connections to come are called. */
 export interface Naming {
   clientName: string | undefined
 }
 
+interface Making {
+  readonly naming: Naming
+  readonly anchor: Anchor
+  readonly clock: Clock
+  readonly settings: ResolvedPoolOptions
+  readonly tracing: PoolTracing
+}
+
 export function connectorFor(
   options: ResolvedConnectionOptions,
-  naming: Naming,
-  anchor: Anchor,
-  clock: Clock,
-  { clientSideCache }: ResolvedPoolOptions,
+  { naming, anchor, clock, settings: { clientSideCache }, tracing }: Making,
 ) {
   const { host, port, path, family, keepAlive, connectTimeout, socketTimeout, maxReplySize, integrity } = options
   const dial = dialerFor({ host, port, path, family, tls: options.tls?.reveal(), keepAlive, anchor })
@@ -36,7 +42,18 @@ export function connectorFor(
   })
   const address = describeAddress(options)
   const settings = { address, connectTimeout, socketTimeout, maxReplySize, integrity }
-  return (owner: ConnectionOwner): Connection => new Connection(dial, handshake, settings, clock, owner)
+  return (owner: ConnectionOwner): Connection => {
+    const connection = new Connection(dial, handshake, settings, clock, owner)
+    tracing.dialed(connection)
+    return connection
+  }
+}
+
+/** What tells of such connections. */
+export function tracingOf({ host, port, path, database }: ResolvedConnectionOptions, poolName: string): PoolTracing {
+  const at =
+    path === undefined ? { serverAddress: host, serverPort: port } : { serverAddress: path, serverPort: undefined }
+  return new PoolTracing({ poolName, ...at }, database)
 }
 
 const libraryName = (tag: string | undefined): string => (tag === undefined ? 'respool' : `respool(${tag})`)

@@ -107,7 +107,8 @@ export class Lease<
   }
 
   multi(): RedisTransaction<[], M, F, S, RESP, TM> {
-    const target = { settings: this.#settings, protocol: this.#lease.protocol, send: this.#send }
+    const { protocol, connectionId } = this.#lease
+    const target = { settings: this.#settings, protocol, connectionId, send: this.#send }
     return transactionTo<M, F, S, RESP, TM>(target, this.#extended)
   }
 
@@ -144,7 +145,7 @@ export class Lease<
       return Promise.reject(error)
     }
     // A script goes by its source: what its holder sends behind it must not wait for whether the server knows a hash.
-    return promiseOf(command, settings, this.#send)
+    return promiseOf(command, settings, this.#send, this.#lease.connectionId)
   }
 }
 

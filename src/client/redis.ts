@@ -192,7 +192,7 @@ export class Redis<
 
   /** Commands for one go: `multi().incr('a').incr('b').exec()`. */
   multi(): RedisTransaction<[], M, F, S, RESP, TM> {
-    const target = { settings: this.#settings, protocol: undefined, send: this.#execute }
+    const target = { settings: this.#settings, protocol: undefined, connectionId: undefined, send: this.#execute }
     return transactionTo<M, F, S, RESP, TM>(target, this.#view.extended)
   }
 
@@ -280,8 +280,9 @@ export class Redis<
   }
 
   async #lease(options: LeaseOptions | undefined): Promise<RedisLease<M, F, S, RESP, TM>> {
-    const { label, timeout, signal } = readLeaseOptions(options)
-    const lease = await this.#pool.acquire({ label, timeout, signal: signal ?? this.#settings.signal })
+    const { label, timeout, signal = this.#settings.signal } = readLeaseOptions(options)
+    const take = () => this.#pool.acquire({ label, timeout, signal })
+    const lease = await this.#settings.tracing.acquire(label, take)
     const extended = this.#view.extended
     const made: unknown =
       extended === undefined

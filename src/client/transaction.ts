@@ -64,6 +64,7 @@ export interface TransactionTarget {
   readonly settings: CommandSettings
   /** Of a connection held alone, which may be left changed; undefined for a shared one. */
   readonly protocol: 2 | 3 | undefined
+  readonly connectionId: number | undefined
   send(first: Request): void
 }
 
@@ -197,7 +198,7 @@ export class Transaction<
    */
   exec(asPipeline = false): Promise<unknown[]> {
     if (typeof asPipeline !== 'boolean') return Promise.reject(noCallback())
-    return asPipeline ? this.#pipeline() : this.#transaction()
+    return asPipeline ? this.execAsPipeline() : this.#traced('MULTI', () => this.#transaction())
   }
 
   EXEC(asPipeline = false): Promise<unknown[]> {
@@ -211,11 +212,15 @@ export class Transaction<
 
   /** Sends all at once without MULTI and EXEC: others' commands may come between. */
   execAsPipeline(): Promise<unknown[]> {
-    return this.#pipeline()
+    return this.#traced('PIPELINE', () => this.#pipeline())
   }
 
   execAsPipelineTyped(): Promise<REPLIES> {
     return this.execAsPipeline() as Promise<REPLIES>
+  }
+
+  #traced(mode: 'MULTI' | 'PIPELINE', send: () => Promise<unknown[]>): Promise<unknown[]> {
+    return this.#target.settings.tracing.batch(mode, this.#commands, this.#target.connectionId, send)
   }
 
   #add(command: PreparedCommand): this {

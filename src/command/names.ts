@@ -15,6 +15,18 @@ export function wireNameOf(args: readonly RedisArgument[]): string {
   return args.length > 1 && CONTAINERS.has(name) ? `${name} ${wordOf(args[1])}` : name
 }
 
+/** What a name looks like; what does not is nobody's business to show. */
+const NAME = /^[A-Z][A-Z0-9._|-]{0,31}$/
+
+/** Shown in place of what does not look like a name. */
+export const OTHER = 'other'
+
+/** The first argument of a command as it may be shown: anybody can send anything as a name. */
+export function shownName(word: unknown): string {
+  const spelled = String(word).toUpperCase()
+  return NAME.test(spelled) ? spelled : OTHER
+}
+
 let reads: Set<string> | undefined
 
 /** Whether the command may be sent twice: `write` whenever that is not certain. */

@@ -3,16 +3,11 @@
 import type { Clock } from '../base/clock.js'
 import { ReplyError, RespoolError } from '../base/errors.js'
 import { DurationHistogram } from '../base/histogram.js'
+import { OTHER, shownName } from '../command/names.js'
 
 /** Names that get a tally of their own; anybody may send any name. */
 const MOST_COMMANDS = 256
 const MOST_FAILURES = 16
-
-/** What a name of a command looks like; what does not is nobody's business to show. */
-const NAME = /^[A-Z][A-Z0-9._|-]{0,31}$/
-
-/** What comes beyond these bounds. */
-export const OTHER = 'other'
 
 /** The calls of one command. */
 export class Tally {
@@ -85,9 +80,8 @@ export class Tallies {
   }
 
   #meet(word: unknown): Tally {
-    const spelled = String(word).toUpperCase()
-    const name =
-      NAME.test(spelled) && (this.#byName.has(spelled) || this.#byName.size < MOST_COMMANDS) ? spelled : OTHER
+    const shown = shownName(word)
+    const name = this.#byName.has(shown) || this.#byName.size < MOST_COMMANDS ? shown : OTHER
     const tally = this.#byName.get(name) ?? new Tally(name, this.#clock)
     this.#byName.set(name, tally)
     if (typeof word === 'string' && this.#bySpelling.size < 2 * MOST_COMMANDS) this.#bySpelling.set(word, tally)

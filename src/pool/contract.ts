@@ -1,7 +1,7 @@
 // Owns what a pool promises its maker and its parts each other. Only types.
 
 import type { Clock } from '../base/clock.js'
-import type { ConnectionError } from '../base/errors.js'
+import type { CloseReason, ConnectionError } from '../base/errors.js'
 import type { Connection } from '../connection/connection.js'
 import type { ConnectionOwner } from '../connection/contract.js'
 import type { Request } from '../connection/request.js'
@@ -25,7 +25,10 @@ export interface PoolEvents {
   opened(connection: Connection): void
   closed(connection: Connection, error: ConnectionError): void
   connectFailed(error: ConnectionError): void
-  released(): void
+  /** A connection is in nobody's hands any more, after so many ms in those of its holder. */
+  released(connection: Connection, heldFor: number | undefined): void
+  /** Told of every connection once, of those too that never were ready or end with the pool. */
+  ended?(connection: Connection, end: ConnectionEnd): void
   leaked(holder: HolderStats): void
   /** Callers waited in vain; told once for all whose time was up together. */
   exhausted(error: ConnectionPoolTimeoutError): void
@@ -33,6 +36,15 @@ export interface PoolEvents {
   resized(change: Resize): void
   /** Something came that answers no command, on a connection that nobody listens to. */
   pushed(message: Reply): void
+}
+
+/** How a connection ended. */
+export interface ConnectionEnd {
+  readonly reason: CloseReason
+  readonly error: ConnectionError
+  readonly wasReady: boolean
+  /** In ms; undefined when nobody held it. */
+  readonly heldFor: number | undefined
 }
 
 export interface PoolDependencies {

@@ -12,11 +12,11 @@ import { ClientSideCache } from './client-side-cache.js'
 import type { DispatchLimits, Phase, PoolDependencies } from './contract.js'
 import { Demand } from './demand.js'
 import { Dispatch } from './dispatch.js'
-import { hungUp, reasonOf, unsentFor } from './endings.js'
+import { endedAs, hungUp, reasonOf, unsentFor } from './endings.js'
 import { Intake } from './intake.js'
 import { Keeper } from './keeper.js'
 import { Recall } from './recall.js'
-import { Entry, type Holder, isCallers, Roster } from './roster.js'
+import { Entry, type Holder, isCallers, type Place, Roster } from './roster.js'
 import { Counters, describeHolder, type PoolStats } from './stats.js'
 import { Supply } from './supply.js'
 import type { Caller, Waiter } from './waiters.js'
@@ -281,18 +281,20 @@ export class PoolCore {
     this.roster.move(entry, 'closing', this.now())
     this.alone.forget(entry)
     this.counters.retire(entry, reasonOf(place, error))
-    this.#endHold(entry)
-    if (this.isOver) {
-      this.recall.settle()
-      return
-    }
+    const heldFor = this.counters.endHold(entry, this.demand, this.now())
+    if (this.isOver) this.recall.settle()
+    else this.#replace(entry, place, error)
+    this.#deps.events.ended?.(connection, { ...endedAs(place, error), heldFor })
+    this.serve()
+  }
+
+  #replace({ doomed, connection }: Entry, place: Place, error: ConnectionError): void {
     // Before any listener runs: what it sends must not overtake what waited here.
     if (place !== 'connecting' && hungUp(connection, error, this.now())) this.supply.failed(error)
     if (this.recall.isPending) this.recall.settle()
     if (place === 'shared' || place === 'late' || place === 'draining') this.dispatch.lanesChanged()
-    if (place === 'connecting') this.#connectFailed(error, entry.doomed === 'retired')
+    if (place === 'connecting') this.#connectFailed(error, doomed === 'retired')
     else this.#deps.events.closed(connection, error)
-    this.serve()
   }
 
   gone(entry: Entry): void {
@@ -312,23 +314,15 @@ export class PoolCore {
   /** The connection is nobody's any more, unless its holder or an UNBLOCK keeps it. */
   freed(entry: Entry): void {
     if (entry.holder === undefined || isCallers(entry.holder) || this.alone.isHeld(entry)) return
-    this.#endHold(entry)
+    const heldFor = this.counters.endHold(entry, this.demand, this.now())
     this.roster.move(entry, 'idle', this.now())
     this.#endIfUnwanted(entry)
-    this.#deps.events.released()
+    this.#deps.events.released(entry.connection, heldFor)
     this.serve()
   }
 
   #prove(entry: Entry): void {
     if (this.supply.failures > 0 && entry.connection.hasServed) this.supply.proven(entry.readyAt)
-  }
-
-  #endHold(entry: Entry): void {
-    const { holder } = entry
-    if (holder === undefined) return
-    entry.holder = undefined
-    this.counters.released++
-    this.counters.use.record(this.demand.end(holder, this.now()))
   }
 
   /** A free connection that was marked, or is above the limit, ends here. */

@@ -2,6 +2,7 @@
 
 import { type CloseReason, ConnectionError, PoolClosedError } from '../base/errors.js'
 import type { Connection } from '../connection/connection.js'
+import type { ConnectionEnd } from './contract.js'
 import type { Place } from './roster.js'
 
 /** A connection younger than this that ends without having served anybody was never meant, in ms. */
@@ -17,6 +18,11 @@ export function hungUp(connection: Connection, { reason }: ConnectionError, now:
 export function reasonOf(place: Place, { reason }: ConnectionError): CloseReason | undefined {
   if (place !== 'connecting' || reason === 'connect-failed') return reason
   return reason === 'closed' || reason === 'destroyed' ? undefined : 'handshake-failed'
+}
+
+/** The same for who is told of every end: that of a dial which was given up too. */
+export function endedAs(place: Place, error: ConnectionError): Omit<ConnectionEnd, 'heldFor'> {
+  return { reason: reasonOf(place, error) ?? error.reason, error, wasReady: place !== 'connecting' }
 }
 
 /** For whoever waited for a dial that failed for good. */

@@ -171,7 +171,8 @@ export function tapped(events: PoolEvents, note: (news: HistoryNews) => void): P
       note({ kind: 'connect-failed', message: error.message })
       events.connectFailed(error)
     },
-    released: () => events.released(),
+    released: (connection, heldFor) => events.released(connection, heldFor),
+    ended: (connection, end) => events.ended?.(connection, end),
     leaked: (holder) => {
       note({ kind: 'leak', holder })
       events.leaked(holder)

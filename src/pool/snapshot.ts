@@ -16,6 +16,7 @@ export function snapshot(core: PoolCore, deps: PoolDependencies, madeAt: number,
   return {
     name: settings.name ?? address,
     address,
+    database: core.database,
     state: phase,
     takenAt: Date.now(),
     age: now - madeAt,

