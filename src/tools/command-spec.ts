@@ -86,6 +86,21 @@ export const SERVER_OPTIONS: Readonly<Record<'url' | 'server-bin', OptionSpec>> 
   },
 }
 
+/** Which pools of running processes a command looks at. */
+export const POOL_OPTIONS: Readonly<Record<'pool' | 'token-file', OptionSpec>> = {
+  pool: {
+    value: 'URL',
+    many: true,
+    doc: 'Ask the pools that publish here: the address of a dashboard, http://127.0.0.1:8080/respool/',
+  },
+  'token-file': {
+    value: 'FILE',
+    many: true,
+    env: 'RESPOOL_TOKEN',
+    doc: 'Where the token of that dashboard is; the first of several files is for the first --pool, the last for the rest',
+  },
+}
+
 /** Variables that all commands read. */
 export const ENVIRONMENT: Readonly<Record<string, string>> = {
   NO_COLOR: 'Not empty: no colours',

@@ -1,8 +1,7 @@
 // Owns the words of `respool doctor`. Only data.
 
 import { AUTHORITY_OPTION, AUTHORITY_VARIABLE } from './authority.js'
-import { type CommandSpec, HELP, SERVER_OPTIONS } from './command-spec.js'
-import { POOL_OPTIONS } from './pool-endpoint.js'
+import { type CommandSpec, HELP, POOL_OPTIONS, SERVER_OPTIONS } from './command-spec.js'
 
 export const DOCTOR: CommandSpec = {
   doc: 'Find what ails a server and the pools that use it',

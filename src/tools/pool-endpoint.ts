@@ -5,22 +5,8 @@ import { readFileSync } from 'node:fs'
 import { type IncomingMessage, request as requestPlain } from 'node:http'
 import { request as requestTls } from 'node:https'
 import { OptionError } from '../index.js'
-import type { OptionSpec, OptionValues } from './command-spec.js'
+import type { OptionValues } from './command-spec.js'
 import { type PublishedPool, readPublished } from './published-pools.js'
-
-export const POOL_OPTIONS: Readonly<Record<'pool' | 'token-file', OptionSpec>> = {
-  pool: {
-    value: 'URL',
-    many: true,
-    doc: 'Ask the pools that publish here: the address of a dashboard, http://127.0.0.1:8080/respool/',
-  },
-  'token-file': {
-    value: 'FILE',
-    many: true,
-    env: 'RESPOOL_TOKEN',
-    doc: 'Where the token of that dashboard is; the first of several files is for the first --pool, the last for the rest',
-  },
-}
 
 export interface Endpoint {
   readonly url: URL

@@ -141,9 +141,10 @@ function groupOf(clients: readonly ServerClient[]): ClientGroup {
   }
 }
 
-/** Without its port; a unix socket is `unix`. */
+/** Without its port; a unix socket is `unix`. Some servers do not tell. */
 function hostOf(address: string): string {
-  if (address === '' || address.startsWith('/')) return 'unix'
+  if (address === '') return 'unknown'
+  if (address.startsWith('/')) return 'unix'
   return address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
 }
 

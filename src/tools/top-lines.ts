@@ -4,7 +4,8 @@
 import { percent, shortBytes, shortNumber, shortSpan } from './figures.js'
 import { printable } from './terminal.js'
 import type { EndpointView, PoolView, ServerView, TopDocument } from './top-document.js'
-import { type Sort, sortGroups } from './top-view.js'
+import type { Sort } from './top-spec.js'
+import { sortGroups } from './top-view.js'
 
 type Fields = Readonly<Record<string, string | number>>
 

@@ -5,7 +5,7 @@ import { readAuthority } from './authority.js'
 import { type CommandContext, EXIT } from './command-spec.js'
 import { readEndpoints } from './pool-endpoint.js'
 import { isReached, linesOf, type TopOptions, watch, watchOnScreen } from './top.js'
-import { SORTS } from './top-view.js'
+import { SORTS } from './top-spec.js'
 
 const ON_SCREEN = 250
 const IN_LINES = 1_000

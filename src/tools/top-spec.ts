@@ -1,9 +1,11 @@
 // Owns the words of `respool top`. Only data.
 
 import { AUTHORITY_OPTION, AUTHORITY_VARIABLE } from './authority.js'
-import { type CommandSpec, HELP, SERVER_OPTIONS } from './command-spec.js'
-import { POOL_OPTIONS } from './pool-endpoint.js'
-import { SORTS } from './top-view.js'
+import { type CommandSpec, HELP, POOL_OPTIONS, SERVER_OPTIONS } from './command-spec.js'
+
+/** What clients can be sorted by. */
+export const SORTS = ['count', 'age', 'idle', 'memory', 'name'] as const
+export type Sort = (typeof SORTS)[number]
 
 export const TOP: CommandSpec = {
   doc: "Watch a server's clients, and the pools that use it",

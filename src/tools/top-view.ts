@@ -6,9 +6,7 @@ import type { ClientGroup } from './server-info.js'
 import { type Column, cut, flow, sparkline, table } from './table.js'
 import { bar, paint, type Screen, wrap } from './terminal.js'
 import type { EndpointView, PoolView, ServerHead, TopDocument } from './top-document.js'
-
-export const SORTS = ['count', 'age', 'idle', 'memory', 'name'] as const
-export type Sort = (typeof SORTS)[number]
+import type { Sort } from './top-spec.js'
 
 export interface ViewState {
   readonly sort: Sort

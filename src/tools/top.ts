@@ -7,7 +7,8 @@ import { printableLines, type Screen } from './terminal.js'
 import type { TopDocument } from './top-document.js'
 import { plainLines } from './top-lines.js'
 import { Sampler } from './top-sampler.js'
-import { type Sort, viewLines } from './top-view.js'
+import type { Sort } from './top-spec.js'
+import { viewLines } from './top-view.js'
 
 export interface TopOptions {
   readonly url: string | undefined

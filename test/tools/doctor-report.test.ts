@@ -99,6 +99,7 @@ describe('respool doctor', () => {
       assert.match(stdout, /\\u001b\[2J/)
       assert.doesNotMatch((stdout + stderr).replaceAll('\n', ''), ACTS)
       assert.doesNotMatch(stdout, /secret/)
+      assert.match(stdout.replace(/\s+/g, ' '), /the slowest, another command, took 500 ms/)
       if (words.length > 0) assert.equal(JSON.parse(stdout).schemaVersion, 1)
       else for (const line of stdout.split('\n')) assert.ok(cells(line) <= 40, line)
     }

@@ -242,24 +242,32 @@ describe('the doctor, at a server in trouble', { skip: liveSkip }, () => {
     await untilDown(replica)
     assert.equal(about(await examine(replica.url), 'replication').severity, 'critical')
   })
+})
 
-  it('says so when it goes away in the middle', async () => {
-    await using server = await RedisProcess.start()
-    const running = examine(server.url)
-    await until(async () => (await server.clientList()).some(({ cmd }) => cmd === 'ping'))
-    await server.kill('SIGKILL')
-    const document = await running
+describe('the doctor, in the middle of it', () => {
+  it('says so when the server goes away', async () => {
+    await using server = await FakeServer.start()
+    server.expect('INFO').rst().always()
+    const document = await examine(server.url)
     assert.match(about(document, 'answers').seen, /could not be asked to the end/)
     assert.equal(document.exitCode, 2)
   })
 
+  it('calls a server that stops answering slow', async () => {
+    await using server = await FakeServer.start()
+    server.expect('INFO').stall().always()
+    const document = await examine(server.url)
+    assert.match(about(document, 'answers').means ?? '', /^slow-server/)
+  })
+
   it('ends at once when it is interrupted', async () => {
-    await using server = await RedisProcess.start()
+    await using server = await FakeServer.start()
     const ending = new AbortController()
-    const running = examine(server.url, { signal: ending.signal })
-    await until(async () => (await server.clientList()).some(({ cmd }) => cmd === 'ping'))
-    ending.abort()
-    const document = await running
+    server
+      .expect('INFO')
+      .do(() => ending.abort())
+      .stall()
+    const document = await examine(server.url, { signal: ending.signal })
     assert.equal(document.interrupted, true)
     assert.deepEqual(troubles(document), [])
   })

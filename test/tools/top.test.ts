@@ -13,7 +13,7 @@ import { FakeServer } from '../support/fake-server.js'
 import { freePort } from '../support/free-port.js'
 import { PseudoTerminal, terminalSkip } from '../support/pseudo-terminal.js'
 import { publish, TOKEN } from '../support/published.js'
-import { liveSkip, RedisProcess } from '../support/redis-process.js'
+import { liveSkip, RedisProcess, tlsSkip } from '../support/redis-process.js'
 
 const CLI = fileURLToPath(new URL('../../src/tools/cli.js', import.meta.url))
 const [ENTER, LEAVE] = ['\u001B[?1049h', '\u001B[?1049l']
@@ -77,6 +77,28 @@ describe('top', { skip: liveSkip }, () => {
     })
     await restarted
     assert.deepEqual(seen, ['there', 'gone', 'there'])
+  })
+
+  it('does not wait for ever for a server that hangs', async () => {
+    await using server = await RedisProcess.start()
+    let stopped = false
+    const document = await moment({ url: server.url }, ({ server: view }) => {
+      if (view?.state === 'there' && !stopped) {
+        stopped = true
+        server.kill('SIGSTOP')
+      }
+      return view?.state === 'gone'
+    })
+    await server.kill('SIGCONT')
+    const { server: view } = document
+    assert.match(view?.state === 'gone' ? view.because : '', /no reply within 2000 ms|did not answer|waited/)
+  })
+
+  it('trusts the authority that it is given', { skip: tlsSkip() }, async () => {
+    await using server = await RedisProcess.start({ tls: true })
+    const { code, stdout } = await startCli(['top', '--once', '--url', server.url, '--ca', server.tls?.ca ?? '']).done
+    assert.equal(code, 0, stdout)
+    assert.equal((await startCli(['top', '--once', '--url', server.url]).done).code, 69)
   })
 
   it('says what is refused, and shows the rest', async () => {
