@@ -93,22 +93,25 @@ export class ProtocolError extends RespoolError {
 }
 
 /** Why a connection ended. One word each, because `stats()` counts them. */
-export type CloseReason =
-  | 'connect-failed'
-  | 'handshake-failed'
-  | 'server-closed'
-  | 'network-error'
-  | 'protocol-error'
-  | 'stalled'
-  | 'refused'
-  | 'dirty'
-  | 'idle'
-  | 'lifetime'
-  | 'surplus'
-  | 'retired'
-  | 'aborted'
-  | 'closed'
-  | 'destroyed'
+export const CLOSE_REASONS = [
+  'connect-failed',
+  'handshake-failed',
+  'server-closed',
+  'network-error',
+  'protocol-error',
+  'stalled',
+  'refused',
+  'dirty',
+  'idle',
+  'lifetime',
+  'surplus',
+  'retired',
+  'aborted',
+  'closed',
+  'destroyed',
+] as const
+
+export type CloseReason = (typeof CLOSE_REASONS)[number]
 
 /** A connection could not be made, or ended under a command. */
 export class ConnectionError extends RespoolError {

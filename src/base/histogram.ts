@@ -62,6 +62,26 @@ export class DurationHistogram {
     if (other.max > this.max) this.max = other.max
   }
 
+  copy(): DurationHistogram {
+    const copy = new DurationHistogram()
+    copy.add(this)
+    return copy
+  }
+
+  /** What was recorded after `before`, an earlier copy of this one; its longest is as exact as its bucket. */
+  since(before: DurationHistogram): DurationHistogram {
+    const news = new DurationHistogram()
+    const counts = this.#counts
+    if (counts === undefined || this.count === before.count) return news
+    const grown = counts.map((count, index) => count - (before.#counts?.[index] ?? 0))
+    news.#counts = grown
+    news.count = this.count - before.count
+    news.sum = this.sum - before.sum
+    const longest = middleOf(grown.findLastIndex((count) => count > 0)) / 1_000
+    news.max = this.max > before.max ? this.max : Math.min(this.max, longest)
+    return news
+  }
+
   /** What that share of the durations does not exceed, in ms; `share` from 0 to 1. 0 when there are none. */
   percentile(share: number): number {
     const counts = this.#counts

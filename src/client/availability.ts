@@ -9,7 +9,10 @@ export interface AvailabilityEvents {
   ready: []
   /** No connection is there, and another is being made. */
   reconnecting: []
-  /** A dial failed, or a connection was lost otherwise than by respool's own doing. Without a listener nothing happens. */
+  /**
+   * A dial failed, a connection was lost otherwise than by respool's own doing, or a `monitor` ended that had begun.
+   * Without a listener nothing happens.
+   */
   error: [Error]
 }
 

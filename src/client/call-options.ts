@@ -1,8 +1,9 @@
 // Owns the options of single calls: close(), lease() and the handles made by with…(). Knows none of the pool's.
 
-import { custom, duration, type OptionTable, readOptions, text } from '../base/option-table.js'
+import { custom, duration, integer, type OptionTable, readOptions, text } from '../base/option-table.js'
 import type { TypeMapping } from '../command/definitions.js'
 import { RETRY_MODES, type RetryMode } from '../command/repeat.js'
+import type { RecordSettings } from '../pool/history.js'
 
 export interface CloseOptions {
   /** Milliseconds after which what still runs is rejected; 0 = no limit. Default 0. */
@@ -96,4 +97,14 @@ const commandTable: OptionTable<CommandValues> = {
 
 export function readCommandOptions(options: unknown): CommandValues {
   return readOptions(commandTable, options, 'command options')
+}
+
+const recordTable: OptionTable<RecordSettings> = {
+  interval: duration({ default: 1_000, min: 10, doc: 'Between two points.' }),
+  points: integer({ default: 600, min: 1, doc: 'Points that are kept; the oldest goes first.' }),
+  events: integer({ default: 200, min: 1, doc: 'Events that are kept.' }),
+}
+
+export function readRecordOptions(options: unknown): RecordSettings {
+  return readOptions(recordTable, options, 'record()')
 }

@@ -9,13 +9,15 @@ import type { ResolvedConnectionOptions } from '../connection/options.js'
 import { Anchor, describeAddress, dialerFor } from '../connection/transport.js'
 import type { Advice, AdviceOptions } from '../pool/advice.js'
 import { readAdviceOptions } from '../pool/advice-options.js'
-import type { PoolEvents } from '../pool/contract.js'
+import type { PoolEvents, Resize } from '../pool/contract.js'
+import type { ConnectionPoolTimeoutError } from '../pool/exhaustion.js'
+import type { Recording, RecordOptions } from '../pool/history.js'
 import { type PoolLimits, type PoolOptions, type ResolvedPoolOptions, readPoolLimits } from '../pool/options.js'
 import { Pool } from '../pool/pool.js'
 import type { HolderStats, PoolStats, StatsOptions } from '../pool/stats.js'
 import { Availability, type AvailabilityEvents, type AvailabilityHost } from './availability.js'
 import { guarded } from './backoff-strategy.js'
-import { type CloseOptions, readCloseTimeout } from './call-options.js'
+import { type CloseOptions, readCloseTimeout, readRecordOptions } from './call-options.js'
 import { callSafely, TypedEmitter } from './events.js'
 import {
   type ConnectionPoolOptions,
@@ -44,7 +46,14 @@ export interface ConnectionPoolEvents {
   release: []
   /** A lease is held for longer than `leakThreshold`. */
   leak: [HolderStats]
-  /** A subscriber's connection was lost, and all is subscribed to again: messages may have been missed meanwhile. */
+  /** Callers waited in vain for a connection; told once for all whose time was up together. */
+  exhausted: [ConnectionPoolTimeoutError]
+  /** `maxConnections` is another now. */
+  resize: [Resize]
+  /**
+   * A subscriber's connection was lost, and all is subscribed to again, or given up: messages may have been missed
+   * meanwhile. Those that came since are told behind it, unless they are more than 10,000 or 16 MiB.
+   */
   gap: [SubscriptionGap]
   /** The pool was closed or destroyed. */
   end: []
@@ -67,6 +76,8 @@ interface PoolInside {
   rename(clientName: string): Promise<void>
   /** Tells whoever listens to the pool or its handles that messages may have been missed. */
   readonly announce: (gap: SubscriptionGap) => void
+  /** Tells whoever listens to its handles of a failure that no call can be told of. */
+  readonly report: (error: Error) => void
 }
 
 let inside: (pool: ConnectionPool) => PoolInside
@@ -132,6 +143,7 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
         return this.#pool.tellAll(['CLIENT', 'SETNAME', clientName])
       },
       announce: (gap) => this.#tell('gap', gap),
+      report: (error) => this.#tellHandles('error', error),
     }
     connection.credentials.follow({
       changed: () => this.#pool.retire(),
@@ -164,6 +176,14 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
   /** A plain snapshot, taken now. */
   stats(options?: StatsOptions): PoolStats {
     return this.#pool.stats(options)
+  }
+
+  /**
+   * Keeps a history from now on: a point each `interval` and what happened, bounded, until its `stop()` or the end of
+   * the pool. Nothing is written down between two points: what it costs is a snapshot for each.
+   */
+  record(options?: RecordOptions): Recording {
+    return this.#pool.record(readRecordOptions(options), callSafely)
   }
 
   /**
@@ -232,6 +252,8 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
       },
       released: () => this.#tell('release'),
       leaked: (holder) => this.#tell('leak', holder),
+      exhausted: (error) => this.#tell('exhausted', error),
+      resized: (change) => this.#tell('resize', change),
       pushed: () => {},
     }
   }

@@ -2,7 +2,7 @@
 // https://redis.io/docs/latest/commands/monitor/
 
 import { onAbort } from '../base/abort.js'
-import { PoolClosedError, ReplyError } from '../base/errors.js'
+import { type ConnectionError, PoolClosedError, ReplyError } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
 import { isMonitored } from '../connection/push.js'
 import { Request } from '../connection/request.js'
@@ -11,96 +11,127 @@ import type { PoolLease } from '../pool/lease.js'
 import type { Pool } from '../pool/pool.js'
 import type { Listener } from '../pool/roster.js'
 import type { Reply } from '../resp/types.js'
+import { Comeback, type Returning } from './comeback.js'
+import { ListeningWait } from './listening-wait.js'
+
+const COMMAND = 'MONITOR'
 
 export interface MonitorOptions {
   /** Called with each line. */
   readonly tell: (line: Buffer) => void
+  /** Is told why it ended, once it had begun; not where its signal or the pool ended it. */
+  readonly ended: (error: unknown) => void
+  /** Longest time until it has begun, as of any command; 0 for none. */
+  readonly timeout: number
   /** Ends it. */
   readonly signal: AbortSignal | undefined
 }
 
-export class Monitor implements Listener {
+/** Somebody waits until the server has begun for the first time. */
+interface Start {
+  readonly wait: ListeningWait
+  resolve(): void
+  reject(error: unknown): void
+}
+
+export class Monitor implements Listener, Returning {
   readonly #pool: Pool
-  readonly #tell: (line: Buffer) => void
-  readonly #signal: AbortSignal | undefined
-  /** Until the server has begun for the first time. */
-  #waiting: { resolve(): void; reject(error: unknown): void } | undefined
+  readonly #options: MonitorOptions
+  readonly #comeback: Comeback
+  #start: Start | undefined
   #lease: PoolLease | undefined
   #isOver = false
   #stopListening: (() => void) | undefined
 
-  constructor(pool: Pool, { tell, signal }: MonitorOptions) {
+  constructor(pool: Pool, options: MonitorOptions) {
     this.#pool = pool
-    this.#tell = tell
-    this.#signal = signal
+    this.#options = options
+    this.#comeback = new Comeback(pool, COMMAND, this)
   }
 
   /** Resolves once the server has begun; rejects when it does not. */
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const signal = this.#signal
+      const { signal, timeout } = this.#options
       if (signal?.aborted) return reject(signal.reason)
-      this.#waiting = { resolve, reject }
+      if (this.#pool.phase !== 'open') return reject(closedError())
+      const wait = new ListeningWait({
+        pool: this.#pool,
+        label: COMMAND,
+        command: COMMAND,
+        timeout,
+        signal: undefined,
+        failed: (error) => this.#end(error),
+      })
+      this.#start = { wait, resolve, reject }
       if (signal !== undefined) this.#stopListening = onAbort(signal, () => this.#end(signal.reason))
-      void this.#open()
+      wait.sought()
+      this.#comeback.seek()
     })
   }
 
   received(line: Reply): void {
-    if (Buffer.isBuffer(line)) this.#tell(line)
+    if (Buffer.isBuffer(line)) this.#options.tell(line)
   }
 
   /** What is executed until it has begun again is not told. */
-  lost(): void {
-    this.#lease = undefined
-    void this.#open()
+  lost(cause: ConnectionError): void {
+    this.#begin(cause)
   }
 
   recalled(): void {
-    this.#lease?.release()
-    this.lost()
+    this.#begin(undefined)
   }
 
-  async #open(): Promise<void> {
-    while (!this.#isOver) {
-      const timeout = this.#waiting === undefined ? Number.POSITIVE_INFINITY : undefined
-      try {
-        const lease = await this.#pool.acquire({ label: 'MONITOR', kind: 'stream', timeout, signal: this.#signal })
-        this.#listen(lease)
-        return
-      } catch (error) {
-        if (this.#waiting !== undefined || error instanceof PoolClosedError) this.#end(error)
-      }
-    }
+  #begin(cause: ConnectionError | undefined): void {
+    const lease = this.#lease
+    if (lease === undefined) return
+    this.#lease = undefined
+    lease.release()
+    this.#start?.wait.lost(cause)
+    if (!this.#isOver) this.#comeback.again(cause)
   }
 
-  #listen(lease: PoolLease): void {
+  granted(lease: PoolLease): void {
     this.#lease = lease
-    // It was granted to who came before the end.
-    if (this.#isOver || this.#pool.phase !== 'open') {
-      this.#end(closedError())
-      return
-    }
     const begun = (): void => {
-      this.#waiting?.resolve()
-      this.#waiting = undefined
+      this.#start?.wait.end()
+      this.#start?.resolve()
+      this.#start = undefined
     }
     const failed = (error: unknown): void => {
       // A lost connection is told to the listener, which begins again.
-      if (error instanceof ReplyError || this.#pool.phase !== 'open') this.#end(error)
+      if (error instanceof ReplyError) this.#fail(error)
+      else if (this.#pool.phase !== 'open') this.#end(error)
     }
     lease.listen(this, isMonitored)
     if (lease.released) return
-    lease.send(new Request(['MONITOR'], NO_KEY, begun, failed))
+    lease.send(new Request([COMMAND], NO_KEY, begun, failed))
+    this.#start?.wait.sent()
+  }
+
+  /** Who waits is told; what had begun is tried again, until the pool ends or the program gives up. */
+  failed(error: unknown): void {
+    if (error instanceof PoolClosedError || this.#start !== undefined) this.#end(error)
+    else if (this.#pool.hasGivenUp) this.#fail(error)
+    else this.#comeback.seek()
+  }
+
+  /** It ends by what nobody asked for. */
+  #fail(error: unknown): void {
+    if (this.#start === undefined) this.#options.ended(error)
+    this.#end(error)
   }
 
   #end(reason: unknown): void {
     this.#isOver = true
     this.#stopListening?.()
+    this.#comeback.stop()
     const lease = this.#lease
     this.#lease = undefined
     lease?.release()
-    this.#waiting?.reject(reason)
-    this.#waiting = undefined
+    this.#start?.wait.end()
+    this.#start?.reject(reason)
+    this.#start = undefined
   }
 }

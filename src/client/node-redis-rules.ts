@@ -159,7 +159,7 @@ export const socketRules = {
   ),
   reconnectStrategy: becomes(
     'backoff',
-    'asked after a failed dial: a lost connection is replaced at once; false turns away who waits, and the next call tries again',
+    'asked after a failed dial: a lost connection is replaced at once; false turns away who waits, ends what is subscribed to and monitored, and the next call tries again',
     backoffOf,
   ),
   keepAlive: {

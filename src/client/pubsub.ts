@@ -9,16 +9,28 @@ import { Handle } from './handle.js'
 import { Monitor } from './monitor.js'
 import { Subscriber } from './subscriber.js'
 import type { SubscriptionGap } from './subscription-gap.js'
-import type { BufferListener, MessageListener, SubscriptionKind, TextListener, Topic } from './subscriptions.js'
+import {
+  type BufferListener,
+  isDeserted,
+  type MessageListener,
+  removeListener,
+  type SubscriptionKind,
+  type TextListener,
+  type Topic,
+  type TopicListener,
+} from './subscriptions.js'
 
 /** What all handles that come from one listen through. */
 export class Listening {
   readonly pool: Pool
+  /** Tells, as the event `error`, what no call can be told. */
+  readonly report: (error: Error) => void
   readonly #announce: (gap: SubscriptionGap) => void
   #subscriber: Subscriber | undefined
 
-  constructor(pool: Pool, announce: (gap: SubscriptionGap) => void) {
+  constructor(pool: Pool, announce: (gap: SubscriptionGap) => void, report: (error: Error) => void) {
     this.pool = pool
+    this.report = report
     this.#announce = announce
   }
 
@@ -41,6 +53,8 @@ const PREFIXES: Readonly<Record<SubscriptionKind, string>> = { channel: '', patt
 export interface ListeningSettings {
   readonly typeMapping: TypeMapping | undefined
   readonly signal: AbortSignal | undefined
+  /** `commandTimeout` in ms; undefined or 0 for none. */
+  readonly timeout: number | undefined
 }
 
 /**
@@ -55,8 +69,12 @@ export abstract class PubSub<in out TM extends TypeMapping> extends Handle {
 
   /**
    * Calls the listener with each message published to these channels. Resolves once the server has confirmed them.
+   * A call that fails, or whose AbortSignal is aborted before that, takes its listener out again; a channel that was
+   * confirmed by then stays.
    * @param bufferMode messages and channels as Buffers instead of text
    * @throws ConnectionPoolTimeoutError when there was no connection to listen on in time
+   * @throws CommandTimeoutError when not all were confirmed within `commandTimeout`
+   * @throws ConnectionError when connections were lost again and again before the server had confirmed all
    */
   subscribe<B extends boolean = false>(channels: Names, listener: MessageListener<B>, bufferMode?: B): Promise<void> {
     return this.#subscribe('channel', channels, listener, bufferMode)
@@ -99,31 +117,31 @@ export abstract class PubSub<in out TM extends TypeMapping> extends Handle {
 
   /**
    * Calls back with each command that the server executes, on a connection of its own, until the signal of
-   * `withAbortSignal` or the end of the pool. What is executed while that connection is lost is not told.
+   * `withAbortSignal` or the end of the pool. What is executed while that connection is lost is not told. Where the
+   * server refuses it on the next one, or `backoff` gives up on having one, it ends with the event `error`.
    */
   async monitor(callback: MonitorCallback<TM>): Promise<void> {
-    const { typeMapping, signal } = this.listeningSettings
+    const { typeMapping, signal, timeout = 0 } = this.listeningSettings
+    const { pool, report } = this.listening
     const call: unknown = callback
     if (!isLineListener(call)) throw refusal('MONITOR', 'expected a function that is called with each line')
     const asBuffer = typeMapping?.[RESP_TYPES.SIMPLE_STRING] === Buffer
     const tell = (line: Buffer): void => callSafely(() => call(asBuffer ? line : line.toString()))
-    await new Monitor(this.listening.pool, { tell, signal }).start()
+    const ended = (error: unknown): void => {
+      if (error instanceof Error) report(error)
+    }
+    await new Monitor(pool, { tell, ended, signal, timeout }).start()
   }
 
   async #subscribe(kind: SubscriptionKind, names: unknown, listener: unknown, asBuffer = false): Promise<void> {
     const command = `${PREFIXES[kind]}SUBSCRIBE`
     const wanted = namesOf(command, names)
-    const { subscriber } = this.listening
-    const topics = new Set<Topic>()
-    const open = (name: string): Topic => {
-      const topic = subscriber.subscriptions.open(kind, name)
-      topics.add(topic)
-      return topic
+    const { signal, timeout = 0 } = this.listeningSettings
+    const read = listenerOf(listener, asBuffer)
+    if (read === undefined) {
+      throw refusal(command, 'expected a listener: a function that is called with each message and its channel')
     }
-    if (asBuffer && isBufferListener(listener)) for (const name of wanted) open(name).buffers.add(listener)
-    else if (isTextListener(listener)) for (const name of wanted) open(name).texts.add(listener)
-    else throw refusal(command, 'expected a listener: a function that is called with each message and its channel')
-    await subscriber.subscribe(topics)
+    await this.listening.subscriber.subscribe({ kind, names: wanted, listener: read, signal, timeout })
   }
 
   async #unsubscribe(kind: SubscriptionKind, names: unknown, listener: unknown, asBuffer = false): Promise<void> {
@@ -131,17 +149,16 @@ export abstract class PubSub<in out TM extends TypeMapping> extends Handle {
     const { subscriber } = this.listening
     const { subscriptions } = subscriber
     const given = names === undefined ? subscriptions.names(kind) : namesOf(command, names)
-    if (listener !== undefined && !isTextListener(listener)) {
+    const read = listenerOf(listener, asBuffer)
+    if (listener !== undefined && read === undefined) {
       throw refusal(command, 'expected the listener that is to be taken out, or none, to take out all')
     }
     const topics = new Set<Topic>()
     for (const name of given) {
       const topic = subscriptions.find(kind, name)
       if (topic === undefined) continue
-      if (listener === undefined) topics.add(topic)
-      else if (asBuffer && isBufferListener(listener)) topic.buffers.delete(listener)
-      else topic.texts.delete(listener)
-      if (topic.texts.size + topic.buffers.size === 0) topics.add(topic)
+      if (read !== undefined) removeListener(topic, read)
+      if (read === undefined || isDeserted(topic)) topics.add(topic)
     }
     await subscriber.unsubscribe(topics)
   }
@@ -178,6 +195,11 @@ function namesOf(command: string, names: unknown): string[] {
 
 function refusal(command: string, message: string): ArgumentError {
   return new ArgumentError(`${command}: ${message}`, { command, outcome: 'not-sent' })
+}
+
+function listenerOf(value: unknown, asBuffer: boolean): TopicListener | undefined {
+  if (asBuffer) return isBufferListener(value) ? { takes: 'bytes', call: value } : undefined
+  return isTextListener(value) ? { takes: 'text', call: value } : undefined
 }
 
 const isTextListener = (value: unknown): value is TextListener => typeof value === 'function'

@@ -2,7 +2,7 @@
 // after a loss. Knows nothing of other commands.
 // https://redis.io/docs/latest/develop/pubsub/
 
-import { PoolClosedError, ReplyError } from '../base/errors.js'
+import { type ConnectionError, PoolClosedError, ReplyError } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
 import { isPublished } from '../connection/push.js'
 import { Request } from '../connection/request.js'
@@ -11,9 +11,19 @@ import type { PoolLease } from '../pool/lease.js'
 import type { Pool } from '../pool/pool.js'
 import type { Listener } from '../pool/roster.js'
 import type { Reply } from '../resp/types.js'
+import { Comeback, type Returning } from './comeback.js'
+import { HeldMessages } from './held-messages.js'
 import { deliver } from './messages.js'
+import { SubscribeCall } from './subscribe-call.js'
 import { GapWatch, type SubscriptionGap } from './subscription-gap.js'
-import { type SubscriptionKind, Subscriptions, type Topic } from './subscriptions.js'
+import {
+  isDeserted,
+  type Joining,
+  type SubscriptionKind,
+  Subscriptions,
+  type Topic,
+  type TopicListener,
+} from './subscriptions.js'
 
 const COMMANDS: Readonly<Record<SubscriptionKind, { readonly add: string; readonly remove: string }>> = {
   channel: { add: 'SUBSCRIBE', remove: 'UNSUBSCRIBE' },
@@ -21,35 +31,52 @@ const COMMANDS: Readonly<Record<SubscriptionKind, { readonly add: string; readon
   sharded: { add: 'SSUBSCRIBE', remove: 'SUNSUBSCRIBE' },
 }
 
-/** Where a connection was lost, the next one is waited for as long as it takes. */
-const UNTIL_THERE_IS_ONE = Number.POSITIVE_INFINITY
+export interface Subscription {
+  readonly kind: SubscriptionKind
+  readonly names: readonly string[]
+  readonly listener: TopicListener
+  /** `commandTimeout` in ms; 0 for none. */
+  readonly timeout: number
+  /** Ends the wait for the confirmation, not what was confirmed. */
+  readonly signal: AbortSignal | undefined
+}
 
-export class Subscriber implements Listener {
+export class Subscriber implements Listener, Returning {
   readonly subscriptions = new Subscriptions()
   readonly #pool: Pool
   /** All that was lost is subscribed to again. */
   readonly #announce: (gap: SubscriptionGap) => void
   readonly #gap = new GapWatch()
+  readonly #held = new HeldMessages((message) => deliver(message, this.subscriptions))
+  readonly #comeback: Comeback
   #lease: PoolLease | undefined
-  #isOpening = false
 
   constructor(pool: Pool, announce: (gap: SubscriptionGap) => void) {
     this.#pool = pool
     this.#announce = announce
+    this.#comeback = new Comeback(pool, 'subscriber', this)
   }
 
   /** Resolves once the server has confirmed all of them, on whichever connection. */
-  async subscribe(topics: Iterable<Topic>): Promise<void> {
-    const confirmations: Promise<void>[] = []
+  async subscribe({ kind, names, listener, timeout, signal }: Subscription): Promise<void> {
+    signal?.throwIfAborted()
+    if (this.#pool.phase !== 'open') throw closedError()
+    const left = (topics: readonly Topic[]): void => void this.unsubscribe(topics.filter(isDeserted))
+    const command = COMMANDS[kind].add
+    const call = new SubscribeCall({ pool: this.#pool, command, timeout, signal, listener, left })
     const lease = this.#lease
-    for (const topic of topics) {
-      if (topic.isConfirmed) continue
-      confirmations.push(new Promise((resolve, reject) => topic.waiting.push({ resolve, reject })))
-      // Who waits already has sent it.
-      if (lease !== undefined && topic.waiting.length === 1) this.#send(lease, topic)
+    const added: Topic[] = []
+    for (const name of names) {
+      const isNew = this.subscriptions.find(kind, name) === undefined
+      const topic = this.subscriptions.open(kind, name)
+      call.join(topic)
+      if (isNew) added.push(topic)
     }
-    if (lease === undefined) void this.#open()
-    await Promise.all(confirmations)
+    call.begin(lease !== undefined)
+    if (lease === undefined) this.#seek()
+    // What was there before went out with the connection.
+    else for (const topic of added) this.#send(lease, topic)
+    await call.answer
   }
 
   /** Resolves once the server sends no more of them; who still waited for a confirmation waits no more. */
@@ -58,19 +85,22 @@ export class Subscriber implements Listener {
     const confirmations: Promise<void>[] = []
     for (const topic of topics) {
       this.#forget(topic)
-      for (const { resolve } of topic.waiting.splice(0)) resolve()
+      for (const call of topic.waiting) call.confirmed(topic)
       if (lease !== undefined) confirmations.push(remove(lease, topic))
     }
     this.#tellGap()
+    if (this.subscriptions.isEmpty) this.#comeback.stop()
     await Promise.all(confirmations)
     this.#rest()
   }
 
   received(message: Reply): void {
-    deliver(message, this.subscriptions)
+    // Whoever is told of a gap reads its state again: what came meanwhile is told after that, not before.
+    if (this.#gap.isAwaited) this.#held.hold(message)
+    else deliver(message, this.subscriptions)
   }
 
-  lost(cause: Error): void {
+  lost(cause: ConnectionError): void {
     this.#begin(cause)
   }
 
@@ -79,7 +109,7 @@ export class Subscriber implements Listener {
   }
 
   /** The connection is gone, or given back: what it was told has to be told the next one. */
-  #begin(cause: Error | undefined): void {
+  #begin(cause: ConnectionError | undefined): void {
     const lease = this.#lease
     if (lease === undefined) return
     this.#gap.begin(Date.now() - lease.provenFor, cause)
@@ -89,51 +119,47 @@ export class Subscriber implements Listener {
       if (topic.isConfirmed) this.#gap.lose(topic)
       topic.isConfirmed = false
     }
-    void this.#open()
+    for (const call of this.#calls()) call.lost(cause)
+    if (!this.subscriptions.isEmpty) this.#comeback.again(cause)
   }
 
-  async #open(): Promise<void> {
-    if (this.#isOpening || this.#lease !== undefined) return
-    while (!this.subscriptions.isEmpty) {
-      this.#isOpening = true
-      const isBack = this.subscriptions.all().some((topic) => this.#gap.isMissed(topic))
-      const timeout = isBack ? UNTIL_THERE_IS_ONE : undefined
-      try {
-        const lease = await this.#pool.acquire({ label: 'subscriber', kind: 'stream', timeout })
-        this.#isOpening = false
-        this.#listen(lease)
-        return
-      } catch (error) {
-        this.#isOpening = false
-        this.#failed(error)
-      }
-    }
+  #seek(): void {
+    if (!this.subscriptions.isEmpty) this.#comeback.seek()
   }
 
-  #listen(lease: PoolLease): void {
-    if (this.subscriptions.isEmpty || this.#pool.phase !== 'open') {
-      lease.release()
-      // It was granted to who came before the end.
-      if (this.#pool.phase !== 'open') this.#failed(closedError())
-      return
-    }
+  granted(lease: PoolLease): void {
     this.#lease = lease
     lease.listen(this, lease.protocol === 2 ? isPublished : undefined)
     if (lease.released) return
     for (const topic of this.subscriptions.all()) this.#send(lease, topic)
+    for (const call of this.#calls()) call.sent()
   }
 
-  /** Who subscribes for the first time is told; what was subscribed to before is tried again until the pool ends. */
-  #failed(error: unknown): void {
-    const isOver = error instanceof PoolClosedError
-    for (const topic of this.subscriptions.all()) {
-      if (isOver || !this.#gap.isMissed(topic)) this.#giveUp(topic, error)
+  /** Who waits is told; what was subscribed to before is tried again, until the pool ends or the program gives up. */
+  failed(error: unknown): void {
+    if (error instanceof PoolClosedError) this.#end(error)
+    else if (this.#pool.hasGivenUp && error instanceof Error) {
+      for (const topic of this.subscriptions.all()) this.#gap.refuse(topic, error)
+      this.#end(error)
+      this.#tellGap()
+    } else {
+      for (const call of this.#calls()) call.fail(error)
+      this.#seek()
     }
+  }
+
+  #calls(): Set<Joining> {
+    return new Set(this.subscriptions.all().flatMap(({ waiting }) => [...waiting]))
+  }
+
+  /** Nothing is listened to any more. */
+  #end(error: unknown): void {
+    for (const topic of this.subscriptions.all()) this.#giveUp(topic, error)
   }
 
   #giveUp(topic: Topic, error: unknown): void {
     this.#forget(topic)
-    for (const { reject } of topic.waiting.splice(0)) reject(error)
+    for (const call of topic.waiting) call.refused(topic, error)
   }
 
   #forget(topic: Topic): void {
@@ -147,7 +173,7 @@ export class Subscriber implements Listener {
       if (lease !== this.#lease || !this.subscriptions.isOpen(topic)) return
       topic.isConfirmed = true
       this.#gap.confirm(topic)
-      for (const { resolve } of topic.waiting.splice(0)) resolve()
+      for (const call of topic.waiting) call.confirmed(topic)
       this.#tellGap()
     }
     const failed = (error: unknown): void => {
@@ -168,6 +194,7 @@ export class Subscriber implements Listener {
   #tellGap(): void {
     const gap = this.#gap.take(Date.now())
     if (gap !== undefined) this.#announce(gap)
+    if (!this.#gap.isAwaited) this.#held.release()
   }
 
   /** Nobody listens any more: the connection goes back. */

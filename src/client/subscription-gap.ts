@@ -16,7 +16,7 @@ export interface SubscriptionGap {
   readonly to: number
   /** Why the connection was lost; undefined when the pool replaced it. */
   readonly cause: Error | undefined
-  /** What the server would not subscribe to again: nobody listens to it any more. */
+  /** What the server would not subscribe to again, or `backoff` gave up on: nobody listens to it any more. */
   readonly refused: readonly RefusedSubscription[]
 }
 
@@ -46,8 +46,9 @@ export class GapWatch {
     this.#awaited.add(topic)
   }
 
-  isMissed(topic: Topic): boolean {
-    return this.#missed.has(topic)
+  /** Whether something was lost and is not there again. */
+  get isAwaited(): boolean {
+    return this.#awaited.size > 0
   }
 
   confirm(topic: Topic): void {

@@ -1,6 +1,8 @@
 // Owns what a handle listens to: channels, patterns and sharded channels, with the listeners of each. Knows neither
 // connections nor commands.
 
+import type { ConnectionError } from '../base/errors.js'
+
 /** `channel`: by name · `pattern`: by glob · `sharded`: by name, within one shard of a cluster. */
 export type SubscriptionKind = 'channel' | 'pattern' | 'sharded'
 
@@ -15,6 +17,25 @@ export type MessageListener<BUFFERS extends boolean = false> = <T extends BUFFER
 export type TextListener = (message: string, channel: string) => unknown
 export type BufferListener = (message: Buffer, channel: Buffer) => unknown
 
+/** A listener with what it is called with. */
+export type TopicListener =
+  | { readonly takes: 'text'; readonly call: TextListener }
+  | { readonly takes: 'bytes'; readonly call: BufferListener }
+
+/** A call that waits for the confirmation of a topic. */
+export interface Joining {
+  readonly listener: TopicListener
+  /** The call that put the same listener in leaves without an answer: this one answers for it now. */
+  inherit(topic: Topic): void
+  /** What it waits for went out on a connection; then that was lost, for a cause unless the pool replaced it. */
+  sent(): void
+  lost(cause: ConnectionError | undefined): void
+  confirmed(topic: Topic): void
+  refused(topic: Topic, error: unknown): void
+  /** All that it waits for is not to be had now. */
+  fail(error: unknown): void
+}
+
 /** One channel or pattern that somebody listens to. */
 export interface Topic {
   readonly kind: SubscriptionKind
@@ -24,7 +45,23 @@ export interface Topic {
   /** Whether the server has confirmed it on the connection that is there now. */
   isConfirmed: boolean
   /** Who waits for the confirmation. */
-  readonly waiting: { resolve(): void; reject(error: unknown): void }[]
+  readonly waiting: Set<Joining>
+}
+
+/** Whether nobody listens to it. */
+export const isDeserted = ({ texts, buffers }: Topic): boolean => texts.size + buffers.size === 0
+
+/** Puts a listener in; false when it was there. */
+export function addListener({ texts, buffers }: Topic, listener: TopicListener): boolean {
+  const before = texts.size + buffers.size
+  if (listener.takes === 'text') texts.add(listener.call)
+  else buffers.add(listener.call)
+  return texts.size + buffers.size > before
+}
+
+export function removeListener({ texts, buffers }: Topic, listener: TopicListener): void {
+  if (listener.takes === 'text') texts.delete(listener.call)
+  else buffers.delete(listener.call)
 }
 
 export class Subscriptions {
@@ -52,7 +89,7 @@ export class Subscriptions {
       texts: new Set(),
       buffers: new Set(),
       isConfirmed: false,
-      waiting: [],
+      waiting: new Set(),
     }
     this.#topics[kind].set(name, topic)
     return topic

@@ -55,7 +55,7 @@ export function openView(given: GivenOptions, dialect: Dialect = 'respool', exte
   const pool = read.shared ?? poolFrom(read, given)
   const { typeMapping, keyPrefix } = read.client
   const { commandTimeout: timeout, retry } = pool.options
-  const { kernel, announce } = insideOf(pool)
+  const { kernel, announce, report } = insideOf(pool)
   const settings = { typeMapping, keyPrefix, signal: undefined, timeout, retry }
-  return new View({ pool, settings, dialect, listening: new Listening(kernel, announce), extended })
+  return new View({ pool, settings, dialect, listening: new Listening(kernel, announce, report), extended })
 }

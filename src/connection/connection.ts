@@ -56,7 +56,7 @@ export class Connection implements ReplyHandler, TransportEvents {
   bytesWritten = 0
   /** Whether the socket still holds back what was written. */
   saturated = false
-  /** Tells messages from replies where both look alike: pub/sub under RESP2, and MONITOR. */
+  /** Tells messages from replies where both look alike: pub/sub under RESP2, where ECHO is refused, and MONITOR. */
   isMessage: ((reply: Reply) => boolean) | undefined
 
   readonly #settings: ConnectionSettings
@@ -140,7 +140,7 @@ export class Connection implements ReplyHandler, TransportEvents {
 
   #encodeChain(first: Request): void {
     for (let request: Request | undefined = first; request !== undefined; request = request.next) this.#add(request)
-    this.#add(this.#integrity?.wrote(first))
+    if (this.isMessage === undefined) this.#add(this.#integrity?.wrote(first))
   }
 
   #add(request: Request | undefined): void {
@@ -205,7 +205,7 @@ export class Connection implements ReplyHandler, TransportEvents {
     this.#flushScheduled = false
     if (!this.#encoder.isIntact) this.destroy('aborted', 'a Buffer was detached before it could be sent')
     if (this.isClosed) return
-    this.#add(this.#integrity?.mark(this.#slots.newest?.blocksFor))
+    if (this.isMessage === undefined) this.#add(this.#integrity?.mark(this.#slots.newest?.blocksFor))
     if (!this.#slots.flush()) return
     const now = this.#clock.now()
     this.usedAt = now

@@ -173,7 +173,7 @@ export const connectionOptionTable: OptionTable<ConnectionValues> = {
   integrity: oneOf(['off', 'batch', 'command'], {
     default: 'off',
     also: ['highIntegrity'],
-    doc: 'How often an ECHO proves that replies are in step, before anybody sees them: once per write, or behind each command.',
+    doc: 'How often an ECHO proves that replies are in step, before anybody sees them: once per write, or behind each command; never while a connection subscribes under RESP2, or monitors.',
   }),
   clientInfo: boolean({
     default: true,

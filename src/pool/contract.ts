@@ -7,10 +7,18 @@ import type { ConnectionOwner } from '../connection/contract.js'
 import type { Request } from '../connection/request.js'
 import type { Reply } from '../resp/types.js'
 import type { Borrower } from './borrower.js'
+import type { ConnectionPoolTimeoutError } from './exhaustion.js'
 import type { ResolvedPoolOptions } from './options.js'
 import type { Entry } from './roster.js'
 import type { HolderStats } from './stats.js'
 import type { Caller, Waiter } from './waiters.js'
+
+export interface Resize {
+  readonly from: number
+  readonly to: number
+  /** A sentence. */
+  readonly because: string
+}
 
 /** What a pool tells whoever made it. */
 export interface PoolEvents {
@@ -19,6 +27,10 @@ export interface PoolEvents {
   connectFailed(error: ConnectionError): void
   released(): void
   leaked(holder: HolderStats): void
+  /** Callers waited in vain; told once for all whose time was up together. */
+  exhausted(error: ConnectionPoolTimeoutError): void
+  /** `maxConnections` is another. */
+  resized(change: Resize): void
   /** Something came that answers no command, on a connection that nobody listens to. */
   pushed(message: Reply): void
 }

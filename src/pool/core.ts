@@ -5,7 +5,6 @@ import type { Clock } from '../base/clock.js'
 import type { CloseReason, ConnectionError, ReplyError } from '../base/errors.js'
 import type { HandshakeResult } from '../connection/handshake.js'
 import type { Request } from '../connection/request.js'
-import { Tallies } from '../connection/tally.js'
 import type { Reply } from '../resp/types.js'
 import { Alone } from './alone.js'
 import type { Borrower } from './borrower.js'
@@ -41,8 +40,7 @@ export class PoolCore {
   readonly warming: { resolve(): void; reject(error: unknown): void }[] = []
   /** Told when the last thing accepted before closing is done. */
   quiet: (() => void) | undefined
-  readonly tallies: Tallies
-  readonly #intake: Intake
+  readonly intake: Intake
   readonly #deps: PoolDependencies
   readonly room: WaitingRoom
   readonly alone = new Alone(this)
@@ -52,8 +50,7 @@ export class PoolCore {
     const { maxConnections, minConnections, lanes, pipelining } = settings
     this.#deps = deps
     this.clock = clock
-    this.tallies = new Tallies(clock)
-    this.#intake = new Intake(clock, this.tallies)
+    this.intake = new Intake(clock)
     this.database = deps.database
     this.limits = { maxConnections, minConnections, lanes: Math.min(lanes, maxConnections), pipelining }
     this.dispatch = new Dispatch(this.roster, this.limits, this)
@@ -74,6 +71,7 @@ export class PoolCore {
       },
       waiters: () => this.dispatch.waiters(),
       stats,
+      exhausted: (error) => deps.events.exhausted(error),
       lastConnectError: () => this.supply.lastError,
       loopDelay: () => this.keeper.loopDelay,
     })
@@ -84,7 +82,7 @@ export class PoolCore {
   /** Once for each call; false when its signal was aborted already and it has failed. */
   prepare(first: Request): boolean {
     if (!this.keeper.watching) this.keeper.watch()
-    return this.#intake.admit(first)
+    return this.intake.admit(first)
   }
 
   borrow(borrower: Borrower, timeout?: number, signal?: AbortSignal): void {
@@ -343,7 +341,8 @@ export class PoolCore {
     this.#deps.events.connectFailed(error)
     if (isOutdated) return
     for (const { reject } of this.warming.splice(0)) reject(error)
-    // A wrong password does not heal by waiting; but what works already may still serve those who wait.
+    if (this.supply.hasGivenUp) this.dispatch.turnStreamsAway(unsentFor(error))
+    // A wrong password does not heal by waiting; but what works already may still serve those who wait, with an end.
     if (!this.supply.isFinal || this.roster.ready > 0) return
     this.dispatch.turnAway(unsentFor(error))
   }

@@ -2,16 +2,19 @@
 
 import type { CloseReason } from '../base/errors.js'
 import type { DurationSummary } from '../base/histogram.js'
+import type { ExhaustionCause } from './exhaustion.js'
 import type { HolderStats, PoolStats } from './stats.js'
 
-export interface RecordOptions {
+export interface RecordSettings {
   /** Between two points, in ms. Default 1 000. */
-  readonly interval?: number | undefined
+  readonly interval: number
   /** Points that are kept; the oldest goes first. Default 600. */
-  readonly points?: number | undefined
+  readonly points: number
   /** Events that are kept. Default 200. */
-  readonly events?: number | undefined
+  readonly events: number
 }
+
+export type RecordOptions = { readonly [Name in keyof RecordSettings]?: RecordSettings[Name] | undefined }
 
 /** One interval of a pool's life. Durations in milliseconds; percentiles of what ended within the interval. */
 export interface HistoryPoint {
@@ -37,27 +40,18 @@ export interface HistoryPoint {
 }
 
 /** What a person would want in a log. */
-export type HistoryEvent =
-  | { readonly at: number; readonly kind: 'connected'; readonly connection: number }
-  | {
-      readonly at: number
-      readonly kind: 'closed'
-      readonly connection: number
-      readonly reason: CloseReason
-      readonly message: string
-    }
-  | { readonly at: number; readonly kind: 'connect-failed'; readonly message: string }
-  | { readonly at: number; readonly kind: 'leak'; readonly holder: HolderStats }
-  | { readonly at: number; readonly kind: 'exhausted'; readonly cause: string; readonly message: string }
-  | {
-      readonly at: number
-      readonly kind: 'resized'
-      readonly from: number
-      readonly to: number
-      readonly because: string
-    }
-  | { readonly at: number; readonly kind: 'retired' }
-  | { readonly at: number; readonly kind: 'ended' }
+export type HistoryNews =
+  | { readonly kind: 'connected'; readonly connection: number }
+  | { readonly kind: 'closed'; readonly connection: number; readonly reason: CloseReason; readonly message: string }
+  | { readonly kind: 'connect-failed'; readonly message: string }
+  | { readonly kind: 'leak'; readonly holder: HolderStats }
+  | { readonly kind: 'exhausted'; readonly cause: ExhaustionCause; readonly message: string }
+  | { readonly kind: 'resized'; readonly from: number; readonly to: number; readonly because: string }
+  | { readonly kind: 'retired' }
+  | { readonly kind: 'ended' }
+
+/** `at` in ms since 1970. */
+export type HistoryEvent = HistoryNews & { readonly at: number }
 
 /** A bounded history that goes on until `stop()` or the end of the pool. Its timer keeps no process alive. */
 export interface Recording {

@@ -3,15 +3,15 @@
 
 import type { Clock } from '../base/clock.js'
 import type { Request } from '../connection/request.js'
-import type { Tallies } from '../connection/tally.js'
+import { Tallies } from '../connection/tally.js'
 
 export class Intake {
+  readonly tallies: Tallies
   readonly #clock: Clock
-  readonly #tallies: Tallies
 
-  constructor(clock: Clock, tallies: Tallies) {
+  constructor(clock: Clock) {
     this.#clock = clock
-    this.#tallies = tallies
+    this.tallies = new Tallies(clock)
   }
 
   /** For a request and those behind it; false when its signal was aborted already and it has failed. */
@@ -24,7 +24,7 @@ export class Intake {
     const { signal, timeout } = request
     // A transaction is one call: that of its EXEC.
     if (request.unit === undefined || request.next === undefined) {
-      request.tally = this.#tallies.of(request.args[0])
+      request.tally = this.tallies.of(request.args[0])
       request.tally.calls++
     }
     if (signal === undefined && timeout === 0) return

@@ -55,7 +55,7 @@ export interface PoolValues {
   readonly backoffMax: number
   /**
    * Asked for the wait after each failed dial, in milliseconds, instead of `backoffMin` and `backoffMax`; `false` or an
-   * Error: who waits is turned away at once. Default: none.
+   * Error: who waits is turned away at once, and what was subscribed to is forgotten. Default: none.
    */
   readonly backoff: BackoffStrategy | undefined
   /**
@@ -180,7 +180,7 @@ export const poolOptionTable: OptionTable<PoolValues> = {
     expected: 'a function (failures, error) => milliseconds | false | Error',
     accepts: (value): value is BackoffStrategy => typeof value === 'function',
     also: ['reconnectStrategy', 'retryStrategy'],
-    doc: 'Asked for the wait after each failed dial, instead of backoffMin and backoffMax; false: who waits is turned away at once.',
+    doc: 'Asked for the wait after each failed dial, instead of backoffMin and backoffMax; false: who waits is turned away at once, and what was subscribed to is forgotten.',
   }),
   clientSideCache: custom<ClientSideCacheOptions | undefined>({
     kind: 'object',

@@ -1,5 +1,6 @@
 // Owns what a pool offers: commands, leases, sizes, an end and a snapshot. How connections live is core.ts's.
 
+import { backoff } from '../base/backoff.js'
 import type { Clock } from '../base/clock.js'
 import type { CloseReason } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
@@ -11,11 +12,15 @@ import { Advisor } from './advisor.js'
 import type { Phase, PoolDependencies } from './contract.js'
 import { PoolCore } from './core.js'
 import { closedError } from './endings.js'
+import type { ConnectionPoolTimeoutError } from './exhaustion.js'
+import type { HistoryNews, Recording, RecordSettings } from './history.js'
 import { PoolLease } from './lease.js'
 import type { PoolLimits } from './options.js'
+import { Recorder, tapped } from './recorder.js'
 import type { Entry } from './roster.js'
 import { snapshot } from './snapshot.js'
 import type { PoolStats, StatsOptions } from './stats.js'
+import type { VainWait } from './waiting-room.js'
 
 export interface AcquireOptions {
   /** Names the holder in errors and stats. Default `lease`. */
@@ -35,12 +40,15 @@ export class Pool {
   readonly #core: PoolCore
   readonly #madeAt: number
   readonly #advisor: Advisor
+  readonly #recorders = new Set<Recorder>()
+  /** Who wants to know when it begins to end. */
+  readonly #whenEnding = new Set<() => void>()
   #ending: { readonly promise: Promise<void>; done(): void } | undefined
 
   constructor(deps: PoolDependencies) {
-    this.#deps = deps
+    this.#deps = { ...deps, events: tapped(deps.events, (event) => this.#note(event)) }
     this.#madeAt = deps.clock.now()
-    this.#core = new PoolCore(deps, () => this.stats())
+    this.#core = new PoolCore(this.#deps, () => this.stats())
     this.#advisor = new Advisor(this.#core, deps.settings)
   }
 
@@ -110,6 +118,31 @@ export class Pool {
     })
   }
 
+  /** How long `acquire` waits by default, in ms. */
+  get patience(): number {
+    return this.#core.room.allowed(this.#deps.settings.acquireTimeout, true)
+  }
+
+  /** What is told to who waited for a connection that somebody else acquires; it is counted as a wait in vain. */
+  exhausted(wait: VainWait): ConnectionPoolTimeoutError {
+    this.#core.counters.waited++
+    const error = this.#core.room.exhausted(wait)
+    this.#deps.events.exhausted(error)
+    return error
+  }
+
+  /** How long to wait after so many failures in a row that only their caller knows of, in ms. */
+  pauseAfter(failures: number): number {
+    const { settings, random } = this.#deps
+    return backoff(failures, settings.backoffMin, settings.backoffMax, random())
+  }
+
+  /** Calls back once when `close` or `destroy` begins; the result takes the call back. */
+  whenEnding(callback: () => void): () => void {
+    this.#whenEnding.add(callback)
+    return () => this.#whenEnding.delete(callback)
+  }
+
   /** Opens what `minConnections` asks for, and at least one; rejects with the first failed dial. */
   connect(): Promise<void> {
     const core = this.#core
@@ -123,8 +156,9 @@ export class Pool {
   }
 
   /** Changes the bounds; what is above the new ones ends as soon as it is free. */
-  resize(limits: PoolLimits): void {
+  resize(limits: PoolLimits, because = 'resize() was called'): void {
     const core = this.#core
+    const from = core.limits.maxConnections
     core.limits.maxConnections = limits.maxConnections
     core.limits.minConnections = limits.minConnections
     core.limits.lanes = Math.min(this.#deps.settings.lanes, limits.maxConnections)
@@ -133,11 +167,14 @@ export class Pool {
     const candidates = core.roster.all().filter((entry) => entry !== kept)
     for (const entry of candidates.slice(0, Math.max(0, surplus))) core.doom(entry, 'surplus')
     core.serve()
+    const to = limits.maxConnections
+    if (to !== from) this.#deps.events.resized({ from, to, because })
   }
 
   /** Replaces every connection gracefully: none takes new work, each ends when it has answered. */
   retire(): void {
     const core = this.#core
+    this.#note({ kind: 'retired' })
     for (const entry of core.roster.all()) core.doom(entry, 'retired')
     core.serve()
   }
@@ -169,6 +206,7 @@ export class Pool {
     const core = this.#core
     if (core.phase === 'closed') return Promise.resolve()
     core.phase = 'closing'
+    this.#tellEnding()
     for (const { listener } of [...core.roster.at('leased')]) listener?.recalled()
     core.dispatch.turnStreamsAway(closedError())
     const deadline = timeout > 0 ? this.clock.setTimeout(() => this.destroy('closed'), timeout) : undefined
@@ -191,6 +229,7 @@ export class Pool {
     const core = this.#core
     if (core.phase === 'closed') return
     core.phase = 'closed'
+    this.#tellEnding()
     core.supply.stop()
     core.keeper.stop()
     const error = closedError()
@@ -201,11 +240,30 @@ export class Pool {
       connection.forget()
     }
     for (const { reject } of core.warming.splice(0)) reject(error)
+    this.#note({ kind: 'ended' })
+    for (const recorder of [...this.#recorders]) recorder.stop()
     this.#ending?.done()
   }
 
-  stats(options: StatsOptions = {}): PoolStats {
-    return snapshot(this.#core, this.#deps, this.#madeAt, options)
+  /**
+   * Keeps a history from now on.
+   * @param call calls a listener of the user's
+   */
+  record(settings: RecordSettings, call: (listener: () => void) => void): Recording {
+    const { clock } = this
+    const pool = { clock, counters: this.#core.counters, stats: () => this.stats() }
+    const recorder = new Recorder(pool, settings, call, () => this.#recorders.delete(recorder))
+    if (this.phase === 'closed') recorder.stop()
+    else this.#recorders.add(recorder)
+    return recorder
+  }
+
+  #note(news: HistoryNews): void {
+    for (const recorder of this.#recorders) recorder.note(news)
+  }
+
+  #tellEnding(): void {
+    for (const callback of [...this.#whenEnding]) if (this.#whenEnding.delete(callback)) callback()
   }
 
   /** From what is remembered now; what the server allows is asked for at the first call, and known at a later one. */
@@ -213,8 +271,7 @@ export class Pool {
     return this.#advisor.advise(terms)
   }
 
-  /** Starts asking for it now, where a connection is there. */
-  askServer(): void {
-    this.#advisor.askServer()
+  stats(options: StatsOptions = {}): PoolStats {
+    return snapshot(this.#core, this.#deps, this.#madeAt, options)
   }
 }

@@ -12,7 +12,7 @@ export function snapshot(core: PoolCore, deps: PoolDependencies, madeAt: number,
   const { settings, address } = deps
   const { cache, dispatch, roster, counters, limits, phase, supply } = core
   const { wait, use, reply, connect, peaks } = counters
-  const commands = commandsOf(core.tallies.all(), bounds)
+  const commands = commandsOf(core.intake.tallies.all(), bounds)
   return {
     name: settings.name ?? address,
     address,

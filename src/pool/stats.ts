@@ -140,15 +140,38 @@ export class Peaks implements PeakStats {
   leased = 0
   waiting = 0
   demand = 0
+  /** Who wants to know the peaks of a shorter time. */
+  readonly #followers = new Set<Peaks>()
 
-  note({ total, leased }: Held, wanted: { readonly length: number }): void {
+  note(held: Held, wanted: { readonly length: number }): void {
+    const { total, leased } = held
     if (total > this.connections) this.connections = total
     if (leased > this.leased) this.leased = leased
     if (leased + wanted.length > this.demand) this.demand = leased + wanted.length
+    for (const follower of this.#followers) follower.note(held, wanted)
   }
 
   noteWaiting(waiting: number): void {
     if (waiting > this.waiting) this.waiting = waiting
+    for (const follower of this.#followers) follower.noteWaiting(waiting)
+  }
+
+  follow(): Peaks {
+    const follower = new Peaks()
+    this.#followers.add(follower)
+    return follower
+  }
+
+  unfollow(follower: Peaks): void {
+    this.#followers.delete(follower)
+  }
+
+  /** Begins anew, with what there is now. */
+  restart({ connections, waiting }: Pick<PoolStats, 'connections' | 'waiting'>): void {
+    this.connections = connections.total
+    this.leased = connections.leased
+    this.waiting = waiting.total
+    this.demand = connections.leased + waiting.leases
   }
 }
 

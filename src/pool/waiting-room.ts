@@ -22,8 +22,18 @@ export interface WaitingFacts {
   /** Whether another connection may be made, for a caller who wants it alone or for all. */
   canGrow(alone: boolean): boolean
   stats(): PoolStats
+  /** Told once for all whose time was up together. */
+  exhausted(error: ConnectionPoolTimeoutError): void
   lastConnectError(): ConnectionError | undefined
   loopDelay(): number
+}
+
+/** A wait that is over, in vain. */
+export interface VainWait {
+  /** What was waited for. */
+  readonly label: string
+  readonly since: number
+  readonly expiresAt: number
 }
 
 interface Admission {
@@ -87,6 +97,11 @@ export class WaitingRoom implements WaitKeeper {
     return waiter
   }
 
+  /** How long a wait of `acquireTimeout` lasts: where that is 0, only a connection that may still be made is worth one. */
+  allowed(acquireTimeout: number, alone: boolean): number {
+    return acquireTimeout === 0 && this.#facts.canGrow(alone) ? this.#facts.connectTimeout : acquireTimeout
+  }
+
   /** A wait ended well. */
   served(waiter: Waiter<Caller>): void {
     const { counters, clock } = this.#facts
@@ -109,15 +124,16 @@ export class WaitingRoom implements WaitKeeper {
 
   #admit<T extends Caller>(item: T, acquireTimeout: number, admission: Admission): Waiter<T> | undefined {
     const { alone, returns = false, isCounted = true } = admission
-    const { counters, maxWaiting, clock, connectTimeout } = this.#facts
-    // With a timeout of 0 only a connection that may still be made is worth waiting for.
-    const allowed = acquireTimeout === 0 && this.#facts.canGrow(alone) ? connectTimeout : acquireTimeout
+    const { counters, maxWaiting, clock } = this.#facts
+    const allowed = this.allowed(acquireTimeout, alone)
     const now = clock.now()
     const order = returns ? this.#returns++ : this.#arrivals++
     const waiter = new Waiter(item, order, now, Math.min(now + allowed, item.deadline), this)
     counters.waited++
     if (allowed === 0) {
-      item.turnAway(this.#exhausted(waiter, now))
+      const error = this.exhausted(vain(waiter))
+      this.#facts.exhausted(error)
+      item.turnAway(error)
       return undefined
     }
     if (isCounted && this.#present >= maxWaiting) {
@@ -152,34 +168,43 @@ export class WaitingRoom implements WaitKeeper {
     }
     // One snapshot for all: it shows the queue as they left it, themselves included.
     const stats = expired.length > 0 ? this.#facts.stats() : undefined
+    let first: ConnectionPoolTimeoutError | undefined
     for (const waiter of expired) {
       const { deadline, timeout, label } = waiter.item
       const isExpired = deadline <= due
       if (isExpired) this.#facts.counters.expired++
       const error = isExpired
         ? new CommandTimeoutError(timeout, { command: label, outcome: 'not-sent' })
-        : this.#exhausted(waiter, now, stats)
+        : this.exhausted(vain(waiter), stats)
+      if (error instanceof ConnectionPoolTimeoutError) first ??= error
       waiter.leave()
       waiter.item.turnAway(error)
     }
+    if (first !== undefined) this.#facts.exhausted(first)
     // A long queue is looked through less often.
     const grain = Math.min(LONGEST_GRAIN, Math.max(GRAIN, this.#present / 2_000))
     if (Number.isFinite(next)) this.#watch(Math.max(next, now + grain), now)
   }
 
-  #exhausted(waiter: Waiter<Caller>, now: number, stats = this.#facts.stats()): ConnectionPoolTimeoutError {
-    const { counters } = this.#facts
-    const waited = now - waiter.since
+  /** The error for a wait that ends now; it is counted. */
+  exhausted({ label, since, expiresAt }: VainWait, stats = this.#facts.stats()): ConnectionPoolTimeoutError {
+    const { clock, counters } = this.#facts
+    const now = clock.now()
+    const waited = now - since
     counters.timedOut++
     counters.wait.record(waited)
     return new ConnectionPoolTimeoutError({
-      timeout: Math.round(waiter.expiresAt - waiter.since),
+      timeout: Math.round(expiresAt - since),
       waited,
-      label: waiter.item.label,
+      label,
       stats,
       lastConnectError: this.#facts.lastConnectError(),
       // Nobody watches the loop while no reply is owed; a deadline that was judged late tells the same.
-      loopDelay: Math.max(this.#facts.loopDelay(), now - waiter.expiresAt),
+      loopDelay: Math.max(this.#facts.loopDelay(), now - expiresAt),
     })
   }
+}
+
+function vain({ item: { label }, since, expiresAt }: Waiter<Caller>): VainWait {
+  return { label, since, expiresAt }
 }

@@ -47,6 +47,20 @@ describe('a histogram of durations', () => {
     )
   })
 
+  it('tells what came since an earlier copy', () => {
+    const histogram = new DurationHistogram()
+    histogram.record(900)
+    const before = histogram.copy()
+    assert.deepEqual(histogram.since(before).summary(), new DurationHistogram().summary())
+    for (const value of [2, 4, 6]) histogram.record(value)
+    const { count, sum, max, p50 } = histogram.since(before).summary()
+    assert.deepEqual([count, sum], [3, 12])
+    assert.ok(Math.abs(max - 6) < 0.1 && Math.abs(p50 - 4) < 0.1, `${max}, ${p50}`)
+    histogram.record(2_000)
+    assert.equal(histogram.since(before).max, 2_000)
+    assert.equal(before.count, 1)
+  })
+
   it('counts what is below bounds, and takes in another one', () => {
     const [one, other] = [new DurationHistogram(), new DurationHistogram()]
     for (const value of [0.5, 2, 2, 40]) one.record(value)

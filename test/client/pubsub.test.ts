@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { after, before, describe, it } from 'node:test'
-import { Redis, type SubscriptionGap } from '../../src/index.js'
+import { createClient, Redis, type SubscriptionGap } from '../../src/index.js'
 import { until } from '../live/support-live.js'
 import { FakeServer } from '../support/fake-server.js'
 import { liveSkip, RedisProcess } from '../support/redis-process.js'
@@ -286,6 +286,49 @@ describe('a subscription that does not come about', { skip: liveSkip }, () => {
       gap.refused.map(({ name, error }) => [name, /NOPERM/.test(error.message)]),
       [['late', true]],
     )
+  })
+})
+
+describe('a server that confirms no subscription', () => {
+  it('keeps a call no longer than its signal, its commandTimeout or that of the pool', async () => {
+    await using server = await FakeServer.start()
+    server.expect('SUBSCRIBE').always().stall()
+    using redis = disposable(new Redis(server.url, { commandTimeout: 50 }))
+    await assert.rejects(
+      redis.subscribe('a', () => {}),
+      { code: 'ERR_COMMAND_TIMEOUT', command: 'SUBSCRIBE' },
+    )
+    await assert.rejects(
+      redis.withCommandOptions({ timeout: 20 }).subscribe('b', () => {}),
+      { code: 'ERR_COMMAND_TIMEOUT', timeout: 20 },
+    )
+    const ending = new AbortController()
+    const aborted = redis.withCommandOptions({ abortSignal: ending.signal, timeout: 0 }).subscribe('c', () => {})
+    ending.abort(new Error('enough'))
+    await assert.rejects(aborted, /enough/)
+  })
+})
+
+describe('a client that is told not to reconnect', () => {
+  it('says so to who listened, and is not dialed again', async () => {
+    await using server = await FakeServer.start()
+    server.expect('SUBSCRIBE', 'c').push('subscribe', 'c', 1)
+    server.expect('MONITOR').reply('OK')
+    const { port } = server
+    await using client = createClient({ socket: { host: '127.0.0.1', port, reconnectStrategy: false } })
+    const [gaps, errors]: [SubscriptionGap[], Error[]] = [[], []]
+    client.on('gap', (gap) => gaps.push(gap))
+    client.on('error', (error) => errors.push(error))
+    await client.subscribe('c', () => {})
+    await client.monitor(() => {})
+    await server.stop()
+    await until('it is told', () => gaps.length === 1)
+    assert.deepEqual(
+      gaps[0]?.refused.map(({ name, error }) => [name, /ECONNREFUSED/.test(error.message)]),
+      [['c', true]],
+    )
+    assert.ok(errors.some(({ message }) => /ECONNREFUSED/.test(message)))
+    assert.deepEqual([client.pool.stats().waiting.total, client.pool.stats().holders.length], [0, 0])
   })
 })
 

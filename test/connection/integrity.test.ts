@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type NoMapping, RESP_TYPES, Redis, type RedisOptions, RespoolError } from '../../src/index.js'
+import { until } from '../live/support-live.js'
 import { FakeServer } from '../support/fake-server.js'
 import { liveSkip, RedisProcess } from '../support/redis-process.js'
 
@@ -142,6 +143,24 @@ describe('with integrity on a real server', { skip: liveSkip }, () => {
       })
       assert.equal(redis.pool.stats().counters.closed['protocol-error'], undefined)
       await redis.close()
+    })
+
+    it(`a handle listens on one connection under both protocols (${integrity})`, async () => {
+      await using server = await RedisProcess.start()
+      for (const protocol of [2, 3] as const) {
+        await using redis = new Redis(server.url, { integrity, protocol, maxConnections: 4 })
+        const messages: string[] = []
+        await redis.subscribe(['a', 'b'], (message) => messages.push(message))
+        await redis.monitor(() => {})
+        assert.equal(await redis.publish('a', 'first'), 1)
+        await redis.unsubscribe('b')
+        await redis.pSubscribe('c*', (message) => messages.push(message))
+        assert.equal(await redis.publish('cat', 'second'), 1)
+        await until('both come', () => messages.length === 2)
+        const { counters, holders } = redis.pool.stats()
+        assert.deepEqual(messages, ['first', 'second'])
+        assert.deepEqual([counters.closed, holders.length], [{}, 2])
+      }
     })
   }
 })

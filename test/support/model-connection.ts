@@ -345,6 +345,8 @@ export class ModelConnection implements Transport {
       this.#queued.push(args)
       return new Simple('QUEUED')
     }
+    const heard = this.#server.listened(this, args)
+    if (heard !== undefined) return heard.reply
     if (name === 'EXEC') return this.#exec()
     if (name === 'BLPOP') return this.#blockingPop(args)
     return this.#run(args)

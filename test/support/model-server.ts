@@ -64,6 +64,12 @@ export class ModelServer {
   witness: Witness = NOBODY
   welcome: Welcome = 'accept'
   mood: Mood = 'ready'
+  /**
+   * Takes what only those who listen send, and gives its reply; without one it answers by what it pushes, or not at all.
+   * Undefined for any other command.
+   */
+  listened: (connection: ModelConnection, args: readonly string[]) => { readonly reply?: Wire } | undefined = () =>
+    undefined
   dialDelay = 1
   /** Milliseconds after which a connection that met `hang-up` is closed. */
   hangUpAfter = 1

@@ -13,6 +13,8 @@ import type { ConnectionOwner } from '../../src/connection/contract.js'
 import { handshakeFor } from '../../src/connection/handshake.js'
 import type { IntegrityMode } from '../../src/connection/integrity.js'
 import { Request } from '../../src/connection/request.js'
+import type { Resize } from '../../src/pool/contract.js'
+import type { ConnectionPoolTimeoutError } from '../../src/pool/exhaustion.js'
 import type { PoolLease } from '../../src/pool/lease.js'
 import { type PoolOptions, readPoolOptions } from '../../src/pool/options.js'
 import { type AcquireOptions, Pool } from '../../src/pool/pool.js'
@@ -178,6 +180,8 @@ export class World {
   readonly closed: { readonly id: number; readonly error: ConnectionError }[] = []
   readonly connectErrors: ConnectionError[] = []
   readonly leaks: HolderStats[] = []
+  readonly exhaustions: ConnectionPoolTimeoutError[] = []
+  readonly resizes: Resize[] = []
   /** Connections that existed at dials that went above the limit. */
   readonly tooMany: number[] = []
   releases = 0
@@ -251,6 +255,8 @@ export class World {
           this.on.released()
         },
         leaked: (holder) => this.leaks.push(holder),
+        exhausted: (error) => this.exhaustions.push(error),
+        resized: (change) => this.resizes.push(change),
         pushed: () => {},
       },
     })
