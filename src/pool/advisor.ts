@@ -10,8 +10,9 @@ import { readLoad } from './load.js'
 import type { ResolvedPoolOptions } from './options.js'
 import { ServerLimits } from './server-limits.js'
 
-/** How long an advice is good for, in ms. */
+/** How long an advice is good for, in ms, and from how many borrowings on it takes so long that this matters. */
 const GOOD_FOR = 1_000
+const COSTLY = 1_000
 
 /** A pool that sizes itself goes by the borrowings of so many ms, or the last few where these are not enough. */
 const RECENT = 300_000
@@ -38,7 +39,8 @@ export class Advisor {
     const now = this.#core.now()
     const { maxConnections, minConnections } = this.#core.limits
     const key = JSON.stringify([terms, maxConnections, minConnections, this.#limits.state])
-    if (this.#last?.terms === key && now - this.#last.at < GOOD_FOR) return this.#last.advice
+    if (this.#core.demand.count > COSTLY && this.#last?.terms === key && now - this.#last.at < GOOD_FOR)
+      return this.#last.advice
     const advice = advise(this.#facts(this.#core.demand, now), terms)
     this.#last = { at: now, terms: key, advice }
     return advice

@@ -67,17 +67,20 @@ export function replay(callers: Callers, connections: number, longest: number): 
 
 /**
  * A long run of callers drawn from a record: the pauses between them and the times they hold are drawn separately, at
- * random. One record in its own order says little about its slowest hundredth, which is a few busy moments; drawn again
+ * random; pauses that depend on each other keep their order. One record in its own order says little about its slowest hundredth, which is a few busy moments; drawn again
  * and again, each pause and each hold meets many others. What is known is then limited by how well the record tells the
- * rate and the times, and no longer by which of them happened to coincide. That callers who come in waves wait longer
- * than this says is seen in `replay`.
+ * rate and the times, and no longer by which of them happened to coincide.
  */
 export class Resampled {
   readonly #callers: { asked: Float64Array; held: Float64Array }
   readonly #pauses: Float64Array
   readonly #held: Float64Array
+  /** Whether each pause is drawn, or all come in the order of the record, again and again. */
+  readonly #drawsPauses: boolean
   readonly #outcomes = new Map<number, Outcome>()
   #drawn = 0
+  /** Where in the record the last pause was. */
+  #next = 0
   #last = 0
   /** xorshift; the same record gives the same advice. */
   #state = 0x9e3779b9
@@ -88,6 +91,13 @@ export class Resampled {
     const error = Math.sqrt((variation(pauses) + variation(held)) / held.length)
     this.#pauses = pauses.map((pause) => pause / (1 + pressure * error))
     this.#held = held
+    this.#drawsPauses = areIndependent(pauses)
+    // Between one round and the next, so that no wave runs into another.
+    if (!this.#drawsPauses)
+      this.#pauses = Float64Array.of(
+        ...this.#pauses,
+        this.#pauses.reduce((a, b) => Math.max(a, b)),
+      )
     this.#callers = { asked: new Float64Array(length), held: new Float64Array(length) }
   }
 
@@ -107,7 +117,8 @@ export class Resampled {
     const [pauses, holds] = [this.#pauses, this.#held]
     let at = this.#last
     for (; this.#drawn < upTo; this.#drawn++) {
-      at += pauses[this.#random(pauses.length)] ?? 0
+      this.#next = this.#drawsPauses ? this.#random(pauses.length) : (this.#next + 1) % pauses.length
+      at += pauses[this.#next] ?? 0
       asked[this.#drawn] = at
       held[this.#drawn] = holds[this.#random(holds.length)] ?? 0
     }
@@ -122,6 +133,28 @@ export class Resampled {
     this.#state = state
     return Math.floor(((state >>> 0) / 2 ** 32) * below)
   }
+}
+
+/** As many pauses are added up to see whether they depend on each other, and so many sums are needed to tell. */
+const ADDED_UP = [8, 64] as const
+const SUMS = 16
+
+/**
+ * Sums of independent pauses vary as much as their number says. Those of pauses within waves that are alike vary less,
+ * and where some times are busier than others they vary more.
+ */
+function areIndependent(pauses: Float64Array): boolean {
+  const one = variation(pauses)
+  return ADDED_UP.every((length) => {
+    const count = Math.floor(pauses.length / length)
+    if (count < SUMS || one === 0) return true
+    const sums = Float64Array.from({ length: count }, (_, index) =>
+      pauses.subarray(index * length, (index + 1) * length).reduce((sum, each) => sum + each, 0),
+    )
+    const ratio = (variation(sums) * length) / one
+    const noise = 4 * Math.sqrt(2 / count)
+    return ratio < 1.5 + noise && ratio > 1 / (1.5 + noise)
+  })
 }
 
 /** The variance in units of the squared mean. */
