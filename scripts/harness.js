@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildPage } from './page.js'
 import { findRedisServer, HOW_TO_GET_IT, installRedisServer } from './redis.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -27,6 +28,7 @@ export async function compile(command, { dist }) {
     console.error(`${command}: nothing ran, because the sources do not compile`)
     process.exit(1)
   }
+  buildPage('build/src/tools')
   console.error(`compiled in ${seconds(started)}`)
 }
 

@@ -4,6 +4,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { lookAfterChromium } from './chromium.js'
 import { compile, enter, lookAfterRedis, run, seconds } from './harness.js'
 
 const FILE_TIMEOUT = 120_000
@@ -20,6 +21,11 @@ const redis = lookAfterRedis()
 const line = 'binary' in redis ? `live tests: redis-server ${redis.version}` : `live tests: skipped — ${redis.obstacle}`
 console.log(line)
 const files = chooseFiles(words.filter((word) => !word.startsWith('-')))
+// Only one file needs a browser, which is large.
+const chromium = files.some((file) => file.includes('dashboard-page')) ? lookAfterChromium() : undefined
+const pageLine =
+  chromium === undefined || 'binary' in chromium ? undefined : `page tests: skipped — ${chromium.obstacle}`
+if (pageLine) console.log(pageLine)
 const status = await run(
   process.execPath,
   [
@@ -36,7 +42,11 @@ const status = await run(
   ],
   {
     // The file that starts the servers (test/support/redis-process.ts) takes this binary.
-    env: { ...process.env, ...('binary' in redis ? { REDIS_SERVER_BIN: redis.binary } : {}) },
+    env: {
+      ...process.env,
+      ...('binary' in redis ? { REDIS_SERVER_BIN: redis.binary } : {}),
+      ...(chromium && 'binary' in chromium ? { CHROMIUM_BIN: chromium.binary } : {}),
+    },
     limit: {
       ms: RUN_TIMEOUT,
       complaint: `npm test: stopped after ${RUN_TIMEOUT / 1000} s; the file after the last one above does not end`,
@@ -45,6 +55,7 @@ const status = await run(
 )
 console.error(`${files.length} files in ${seconds(started)}; the whole run in TAP: build/test.tap`)
 if (!('binary' in redis)) console.error(line)
+if (pageLine) console.error(pageLine)
 process.exit(status)
 
 function chooseFiles(parts) {

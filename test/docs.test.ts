@@ -20,6 +20,8 @@ import { connectionOptionTable } from '../src/connection/options.js'
 import * as respool from '../src/index.js'
 import { clientSideCacheTable } from '../src/pool/cache-options.js'
 import { poolOptionTable } from '../src/pool/options.js'
+import { exitsOf } from '../src/tools/command-spec.js'
+import { SPECS } from '../src/tools/commands.js'
 
 const COMPILES_WITHIN = 60_000
 
@@ -56,6 +58,12 @@ describe('the README', () => {
     assert.match(README, /^npm ci && npm test\b/m)
   })
 
+  it('has the exit codes as the code has them', () => {
+    const [, page = ''] = README.split('<!-- exits -->\n\n')
+    const [rows = ''] = page.split('\n\n')
+    assert.equal(rows, tableOfExits())
+  })
+
   it('leaves room for the figures of the benchmark', () => {
     assert.match(README, /<!-- bench:begin -->\n[\s\S]*<!-- bench:end -->/)
   })
@@ -68,6 +76,22 @@ describe('the README', () => {
     assert.match(compile(["const text: string = await redis.get('a')"]), /TS2322.*'string \| null'/)
   })
 })
+
+/** A code, and what it means: everywhere, or as single commands have it. */
+function tableOfExits(): string {
+  const all = new Map(exitsOf({}))
+  const codes = [...new Set(Object.values(SPECS).flatMap((spec) => exitsOf(spec).map(([code]) => code)))]
+  const rows = codes
+    .sort((a, b) => a - b)
+    .map((code) => {
+      const own = Object.entries(SPECS).flatMap(([name, spec]) => {
+        const meaning = new Map(exitsOf(spec)).get(code)
+        return meaning === undefined || meaning === all.get(code) ? [] : [`\`${name}\`: ${meaning}`]
+      })
+      return `| ${code} | ${[...[all.get(code) ?? []].flat(), ...own].join('<br>')} |`
+    })
+  return ['| code | meaning |', '| --- | --- |', ...rows].join('\n')
+}
 
 describe('the page on migrating', () => {
   const page = readFileSync(join(ROOT, 'docs/migrating.md'), 'utf8')
@@ -98,6 +122,65 @@ describe('the page on migrating', () => {
         assert.ok(cell === '–' || names.length > 0, cell)
         for (const option of names) assert.ok(Object.hasOwn(own, option), `${option} is no option`)
       }
+    }
+  })
+})
+
+describe('the page of the API', () => {
+  const script = join(ROOT, 'scripts/generate-api.js')
+  const check = (...words: string[]) =>
+    spawnSync(process.execPath, [script, ...words], {
+      encoding: 'utf8',
+      timeout: COMPILES_WITHIN,
+      killSignal: 'SIGKILL',
+    })
+
+  it('is what the option tables and the declarations give', () => {
+    assert.ok(existsSync(join(ROOT, 'dist/index.d.ts')), 'there is no dist/; `npm test` and `npm run build` make it')
+    const { status, stderr } = check('--check')
+    assert.equal(stderr, '')
+    assert.equal(status, 0)
+  })
+
+  it('is missed when a line of it is other', () => {
+    const folder = mkdtempSync(join(ROOT, 'build', 'api-'))
+    try {
+      const changed = join(folder, 'api.md')
+      writeFileSync(changed, readFileSync(join(ROOT, 'docs/api.md'), 'utf8').replace('| `5000` |', '| `4000` |'))
+      const { status, stderr } = check('--check', changed)
+      assert.equal(status, 1)
+      assert.match(stderr, /run `npm run generate`\. Line \d+ should be:\n\| `acquireTimeout` \|/)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
+  it('has every option with its default, methods with their signatures, every error with its code', () => {
+    const page = readFileSync(join(ROOT, 'docs/api.md'), 'utf8')
+    for (const table of [poolOptionTable, connectionOptionTable, clientOptionTable, clientSideCacheTable]) {
+      for (const [name, row] of Object.entries(table)) {
+        const line = page
+          .split('\n')
+          .find((each) => each.startsWith(`| \`${name}\` |`) && each.includes(row.doc.slice(0, 20)))
+        assert.ok(line?.includes(` ${defaultOf(row)} `), `${name} with ${defaultOf(row)}: ${line}`)
+      }
+    }
+    for (const signature of [
+      'stats',
+      'resize',
+      'retire',
+      'lease<T>',
+      'multi',
+      'watch',
+      'release',
+      'exec',
+      'execAsPipeline',
+    ]) {
+      assert.ok(page.includes(`\n${signature}(`), signature)
+    }
+    for (const error of Object.values(respool).filter(isErrorClass).map(String)) {
+      const [, name = ''] = /^class (\w+)/.exec(error) ?? []
+      if (name !== 'RespoolError') assert.match(page, new RegExp(`^\\| \`${name}\` \\| \`ERR_`, 'm'))
     }
   })
 })

@@ -8,7 +8,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { VERSION } from '../src/index.js'
-import { field, modulesOf, PACKS_WITHIN, packedFiles, ROOT, SCRIPTS_ON_INSTALL } from './support/package-files.js'
+import {
+  field,
+  modulesOf,
+  PACKS_WITHIN,
+  packedFiles,
+  pageFiles,
+  ROOT,
+  SCRIPTS_ON_INSTALL,
+} from './support/package-files.js'
 
 describe('package.json', () => {
   it('has the version that the library tells servers', () => assert.equal(field('version'), VERSION))
@@ -62,7 +70,14 @@ describe('the package', () => {
   it('holds dist, README, LICENSE, CHANGELOG and package.json, and nothing else', () => {
     const rest = files.filter((path) => !path.startsWith('dist/'))
     assert.deepEqual(rest.sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
-    const inDist = files.filter((path) => path.startsWith('dist/')).map((path) => path.slice('dist/'.length))
+    const page = pageFiles()
+    const whole = files.filter((path) => path.startsWith('dist/')).map((path) => path.slice('dist/'.length))
+    const inDist = whole.filter((path) => !page.includes(path))
+    assert.deepEqual(
+      page.filter((path) => !whole.includes(path)),
+      [],
+      'the page of the dashboard is not whole',
+    )
     assert.deepEqual(
       inDist.filter((path) => !/\.(?:js|d\.ts)$/.test(path)),
       [],

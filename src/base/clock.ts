@@ -18,12 +18,17 @@ export interface Clock {
 }
 
 /** The largest delay that a Node timer takes; a longer one would fire at once. */
-const LONGEST_DELAY = 2 ** 31 - 1
+export const LONGEST_DELAY = 2 ** 31 - 1
+
+/** As node's timers take it: whole, and within what they can. */
+export function delayOf(ms: number): number {
+  return Math.min(Math.max(Math.ceil(ms), 1), LONGEST_DELAY)
+}
 
 export const systemClock: Clock = {
   now: () => performance.now(),
   setTimeout(callback, ms, background = false) {
-    const timer = setTimeout(callback, Math.min(Math.max(Math.ceil(ms), 1), LONGEST_DELAY))
+    const timer = setTimeout(callback, delayOf(ms))
     if (background) timer.unref()
     return { cancel: () => clearTimeout(timer) }
   },

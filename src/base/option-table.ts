@@ -153,6 +153,7 @@ export function custom<Value>(
     readonly kind: 'secret' | 'object' | 'function' | 'string'
     readonly default: Value
     readonly expected: string
+    readonly unit?: string
     readonly accepts: (value: unknown) => value is Exclude<Value, undefined>
   },
 ): Option<Value> {
@@ -161,6 +162,7 @@ export function custom<Value>(
     kind: row.kind,
     default: row.default,
     expected: row.expected,
+    ...(row.unit === undefined ? {} : { unit: row.unit }),
     accepts: row.accepts,
     fromText: noText,
   }

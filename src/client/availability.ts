@@ -52,6 +52,8 @@ export class Availability {
   /** Whether somebody asked to be connected, and so expects to be connected again. */
   #isWanted = false
   #isRestoring = false
+  /** Calls of `connect()` that go on trying by themselves. */
+  #attempts = 0
 
   constructor(host: AvailabilityHost) {
     this.#host = host
@@ -68,6 +70,20 @@ export class Availability {
   /** From now on a lost connection is made again without waiting for a caller. */
   want(): void {
     this.#isWanted = true
+  }
+
+  /**
+   * Runs what goes on trying until it is connected or gives up. Until then a failure is told as an interruption; who gave
+   * up is not connected again.
+   */
+  async whileTrying(connect: () => Promise<void>): Promise<void> {
+    this.#attempts++
+    try {
+      await connect()
+      this.want()
+    } finally {
+      this.#attempts--
+    }
   }
 
   opened(): void {
@@ -91,7 +107,8 @@ export class Availability {
   #interrupted(): void {
     if (this.#host.readyConnections > 0) return
     this.#isUp = false
-    if (!this.#host.mayConnect || !(this.#isWanted || this.#host.isAwaited)) return
+    const isExpected = this.#isWanted || this.#attempts > 0 || this.#host.isAwaited
+    if (!this.#host.mayConnect || !isExpected) return
     this.#host.tell('reconnecting')
     this.#restore()
   }

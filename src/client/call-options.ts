@@ -10,7 +10,7 @@ export interface CloseOptions {
   readonly timeout?: number | undefined
 }
 
-const closeTable: OptionTable<{ readonly timeout: number }> = {
+export const closeTable: OptionTable<{ readonly timeout: number }> = {
   timeout: duration({ default: 0, doc: 'After how long what still runs is rejected; 0 = no limit.' }),
 }
 
@@ -36,7 +36,7 @@ const signal = custom<AbortSignal | undefined>({
   default: undefined,
   expected: 'an AbortSignal',
   accepts: isSignal,
-  doc: 'Ends the wait.',
+  doc: 'Ends the wait; a lease already granted is not taken back.',
 })
 
 const isDuration = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 0
@@ -45,11 +45,12 @@ const timeout = custom<number | undefined>({
   kind: 'object',
   default: undefined,
   expected: 'a whole number of milliseconds',
+  unit: 'milliseconds',
   accepts: isDuration,
-  doc: 'How long to wait.',
+  doc: "How long to wait for a connection; by default the pool's acquireTimeout.",
 })
 
-const leaseTable: OptionTable<LeaseValues> = {
+export const leaseTable: OptionTable<LeaseValues> = {
   label: text({ default: 'lease', also: ['name'], doc: 'Names the holder in errors and stats.' }),
   timeout,
   signal: { ...signal, also: ['abortSignal'] },
@@ -76,7 +77,7 @@ const isTypeMapping = (value: unknown): value is TypeMapping => typeof value ===
 
 const isRetryMode = (value: unknown): value is RetryMode => RETRY_MODES.some((mode) => mode === value)
 
-const commandTable: OptionTable<CommandValues> = {
+export const commandTable: OptionTable<CommandValues> = {
   typeMapping: custom<TypeMapping | undefined>({
     kind: 'object',
     default: undefined,
@@ -84,14 +85,22 @@ const commandTable: OptionTable<CommandValues> = {
     accepts: isTypeMapping,
     doc: 'Types that replies become.',
   }),
-  abortSignal: { ...signal, also: ['signal'] },
-  timeout: { ...timeout, also: ['commandTimeout'] },
+  abortSignal: {
+    ...signal,
+    also: ['signal'],
+    doc: 'Rejects the call when aborted; a blocking command is unblocked without losing an element.',
+  },
+  timeout: {
+    ...timeout,
+    also: ['commandTimeout'],
+    doc: "How long from the call to the reply, waiting included; 0 = no limit; by default the pool's commandTimeout.",
+  },
   retry: custom<RetryMode | undefined>({
     kind: 'object',
     default: undefined,
     expected: "'safe', 'none', 'idempotent' or 'at-least-once'",
     accepts: isRetryMode,
-    doc: 'What is sent again after a loss or a refusal.',
+    doc: "What is sent again after a loss or a refusal; by default the pool's retry.",
   }),
 }
 
@@ -99,7 +108,7 @@ export function readCommandOptions(options: unknown): CommandValues {
   return readOptions(commandTable, options, 'command options')
 }
 
-const recordTable: OptionTable<RecordSettings> = {
+export const recordTable: OptionTable<RecordSettings> = {
   interval: duration({ default: 1_000, min: 10, doc: 'Between two points.' }),
   points: integer({ default: 600, min: 1, doc: 'Points that are kept; the oldest goes first.' }),
   events: integer({ default: 200, min: 1, doc: 'Events that are kept.' }),

@@ -15,13 +15,14 @@ export async function connectOnce(pool: ConnectionPool): Promise<void> {
  */
 export async function connectPatiently(pool: ConnectionPool): Promise<void> {
   const { kernel, availability } = insideOf(pool)
-  availability.want()
-  for (;;) {
-    try {
-      return await kernel.connect()
-    } catch (error) {
-      // The pool spaces its dials; asking again only waits for the next one.
-      if (kernel.isHopeless || error instanceof PoolClosedError) throw error
+  await availability.whileTrying(async () => {
+    for (;;) {
+      try {
+        return await kernel.connect()
+      } catch (error) {
+        // The pool spaces its dials; asking again only waits for the next one.
+        if (kernel.isHopeless || error instanceof PoolClosedError) throw error
+      }
     }
-  }
+  })
 }

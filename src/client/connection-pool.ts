@@ -1,12 +1,8 @@
 // Owns `ConnectionPool`: options in, events and snapshots out. Everything it does is done by the pool layer.
 
-import { systemClock } from '../base/clock.js'
-import { VERSION } from '../base/version.js'
-import { Connection } from '../connection/connection.js'
-import type { ConnectionOwner } from '../connection/contract.js'
-import { handshakeFor } from '../connection/handshake.js'
-import type { ResolvedConnectionOptions } from '../connection/options.js'
-import { Anchor, describeAddress, dialerFor } from '../connection/transport.js'
+import { Anchor, anchoredClock } from '../base/anchor.js'
+import type { Connection } from '../connection/connection.js'
+import { describeAddress } from '../connection/transport.js'
 import type { Advice, AdviceOptions } from '../pool/advice.js'
 import { readAdviceOptions } from '../pool/advice-options.js'
 import type { PoolEvents, Resize } from '../pool/contract.js'
@@ -18,6 +14,7 @@ import type { HolderStats, PoolStats, StatsOptions } from '../pool/stats.js'
 import { Availability, type AvailabilityEvents, type AvailabilityHost } from './availability.js'
 import { guarded } from './backoff-strategy.js'
 import { type CloseOptions, readCloseTimeout, readRecordOptions } from './call-options.js'
+import { connectorFor, type Naming } from './connector.js'
 import { callSafely, TypedEmitter } from './events.js'
 import {
   type ConnectionPoolOptions,
@@ -25,6 +22,7 @@ import {
   type GivenOptions,
   type ResolvedConnectionPoolOptions,
   readConnectionPoolOptions,
+  withLimits,
 } from './options.js'
 import type { SubscriptionGap } from './subscription-gap.js'
 
@@ -68,7 +66,7 @@ interface PoolInside {
   /** Listened to through handles: apart from the pool's own, so that `removeAllListeners()` reaches nobody else's. */
   readonly events: TypedEmitter<HandleEvents>
   readonly availability: Availability
-  /** What the pool was made with, as one object without a URL. May hold secrets. */
+  /** What the pool was made with, and resized to, as one object without a URL. May hold secrets. */
   readonly given: GivenOptions
   /** Whether open connections keep the process alive. */
   keepAlive(isKept: boolean): void
@@ -81,11 +79,6 @@ interface PoolInside {
 }
 
 let inside: (pool: ConnectionPool) => PoolInside
-
-/** What connections to come are called. */
-interface Naming {
-  clientName: string | undefined
-}
 
 /** Options that were read already. */
 class Resolved {
@@ -121,22 +114,28 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
     const { connection, pool: settings } = this.#options
     const address = describeAddress(connection)
     const anchor = new Anchor(!settings.unref)
+    const clock = anchoredClock(anchor)
     const naming: Naming = { clientName: connection.clientName }
     this.#pool = new Pool({
       address,
       database: connection.database,
       connectTimeout: connection.connectTimeout,
       settings: { ...settings, backoff: guarded(settings.backoff, (error) => this.#tellHandles('error', error)) },
-      connect: connectorFor(connection, naming, anchor, settings),
-      clock: systemClock,
+      connect: connectorFor(connection, naming, anchor, clock, settings),
+      clock,
       random: Math.random,
       events: this.#events(address),
+      keepAlive: (isWanted) => anchor.await(isWanted),
     })
+    const kernel = this.#pool
+    const given = isRead ? first.given : flatOptions(first, second)
     this.#inside = {
-      kernel: this.#pool,
+      kernel,
       events: new TypedEmitter<HandleEvents>().setMaxListeners(0),
       availability: new Availability(this.#host()),
-      given: isRead ? first.given : flatOptions(first, second),
+      get given() {
+        return withLimits(given, settings, kernel.limits)
+      },
       keepAlive: (isKept) => anchor.hold(isKept),
       rename: (clientName) => {
         naming.clientName = clientName === '' ? undefined : clientName
@@ -274,7 +273,7 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
       get isServing() {
         return pool.isServing
       },
-      connect: () => pool.connect(),
+      connect: () => pool.connect(false),
       tell: (event, ...args) => this.#tellHandles(event, ...args),
     }
   }
@@ -317,28 +316,3 @@ export function poolFrom(options: ResolvedConnectionPoolOptions, given: GivenOpt
 export function isConnectionPool(value: unknown): value is ConnectionPool {
   return value instanceof ConnectionPool
 }
-
-function connectorFor(
-  options: ResolvedConnectionOptions,
-  naming: Naming,
-  anchor: Anchor,
-  { clientSideCache }: ResolvedPoolOptions,
-) {
-  const { host, port, path, family, keepAlive, connectTimeout, socketTimeout, maxReplySize, integrity } = options
-  const dial = dialerFor({ host, port, path, family, tls: options.tls?.reveal(), keepAlive, anchor })
-  const handshake = handshakeFor({
-    protocol: options.protocol,
-    database: options.database,
-    get clientName() {
-      return naming.clientName
-    },
-    library: options.clientInfo ? { name: libraryName(options.clientInfoTag), version: VERSION } : undefined,
-    tracking: clientSideCache !== undefined,
-    login: () => options.credentials.read(),
-  })
-  const address = describeAddress(options)
-  const settings = { address, connectTimeout, socketTimeout, maxReplySize, integrity }
-  return (owner: ConnectionOwner): Connection => new Connection(dial, handshake, settings, systemClock, owner)
-}
-
-const libraryName = (tag: string | undefined): string => (tag === undefined ? 'respool' : `respool(${tag})`)

@@ -27,6 +27,7 @@ export class ListeningWait {
   readonly #options: ListeningWaitOptions
   readonly #deadline: Timer | undefined
   readonly #disarm: (() => void) | undefined
+  readonly #leave: () => void
   #patience: Timer | undefined
   #wasSent = false
   #isOver = false
@@ -34,6 +35,7 @@ export class ListeningWait {
 
   constructor(options: ListeningWaitOptions) {
     this.#options = options
+    this.#leave = options.pool.visit()
     const { pool, timeout, signal, command } = options
     if (signal !== undefined) this.#disarm = onAbort(signal, () => this.#fail(signal.reason))
     if (timeout === 0) return
@@ -71,6 +73,7 @@ export class ListeningWait {
   /** It is over, well or not: no timer is left. */
   end(): void {
     this.#isOver = true
+    this.#leave()
     this.#deadline?.cancel()
     this.#patience?.cancel()
     this.#disarm?.()

@@ -17,7 +17,13 @@ import {
   type ResolvedConnectionOptions,
   readConnectionOptions,
 } from '../connection/options.js'
-import { type PoolOptions, poolOptionTable, type ResolvedPoolOptions, readPoolOptions } from '../pool/options.js'
+import {
+  type PoolLimits,
+  type PoolOptions,
+  poolOptionTable,
+  type ResolvedPoolOptions,
+  readPoolOptions,
+} from '../pool/options.js'
 import { readUrl } from './url.js'
 
 export interface ClientValues {
@@ -124,6 +130,15 @@ export function overridden(base: GivenOptions, overrides: GivenOptions): GivenOp
   const kept: Record<string, unknown> = { ...base }
   if (overrides.url !== undefined) for (const name of PLACE) delete kept[name]
   return laidOver(kept, flatOptions(overrides))
+}
+
+/** The options of a pool that has other bounds than it was made with: `lanes` never stands above them. */
+export function withLimits(given: GivenOptions, made: PoolLimits, now: PoolLimits): GivenOptions {
+  const { maxConnections, minConnections } = now
+  if (maxConnections === made.maxConnections && minConnections === made.minConnections) return given
+  const { lanes } = given
+  const isAbove = typeof lanes === 'number' && lanes > maxConnections
+  return { ...given, maxConnections, minConnections, lanes: isAbove ? maxConnections : lanes }
 }
 
 /** Reads the arguments of `new ConnectionPool(…)`: `(url, options)`, `(url)`, `(options)` or nothing. */

@@ -72,13 +72,11 @@ export class Credentials {
   }
 }
 
-/** One subscription for all connections of a pool, begun by the first. */
+/** One subscription at a time for all connections of a pool, begun by the first. */
 class Subscription {
   follower: CredentialsFollower | undefined
   readonly #source: StreamingCredentials
-  #current: unknown
-  #begun: Promise<unknown> | undefined
-  #dispose: (() => void) | undefined
+  #feed: Feed | undefined
   #hasEnded = false
 
   constructor(source: StreamingCredentials) {
@@ -86,52 +84,96 @@ class Subscription {
   }
 
   async read(): Promise<unknown> {
-    if (this.#current !== undefined) return this.#current
-    this.#begun ??= this.#subscribe()
-    return await this.#begun
-  }
-
-  end(): void {
-    this.#hasEnded = true
-    this.#stop()
-  }
-
-  async #subscribe(): Promise<unknown> {
+    if (this.#feed?.current !== undefined) return this.#feed.current
+    const feed = this.#feed ?? this.#subscribe()
     try {
-      const [initial, subscription] = await this.#source.subscribe({
-        onNext: (login) => this.#next(login),
-        onError: (error) => this.#failed(error),
-      })
-      this.#dispose = () => subscription.dispose()
-      if (this.#hasEnded) this.#stop()
-      // A newer one may have come before.
-      this.#current ??= initial
-      return this.#current
+      return await feed.begun
     } catch (error) {
-      this.#begun = undefined
+      feed.end()
+      if (this.#feed === feed) this.#feed = undefined
       throw error
     }
   }
 
-  #next(login: unknown): void {
-    if (this.#hasEnded) return
-    this.#current = login
-    this.follower?.changed()
+  end(): void {
+    this.#hasEnded = true
+    this.#feed?.end()
+    this.#feed = undefined
+  }
+
+  #subscribe(): Feed {
+    const feed = new Feed(this.#source, {
+      changed: () => this.follower?.changed(),
+      failed: (error) => this.#failed(error),
+      refused: (error) => this.#tell(error),
+    })
+    // The source may have failed within the call, and then this one is no better than none.
+    if (this.#hasEnded) feed.end()
+    else if (!feed.isOver) this.#feed = feed
+    return feed
   }
 
   /** The credentials of now may serve for a while; the next connection asks for new ones. */
   #failed(error: Error): void {
-    if (this.#hasEnded) return
-    this.#stop()
+    this.#feed = undefined
+    this.#tell(error)
+  }
+
+  #tell(error: Error): void {
     this.#source.onReAuthenticationError?.(error)
     this.follower?.failed(error)
   }
+}
 
-  #stop(): void {
+/** What one subscription tells. Nothing once it is over. */
+interface FeedListener {
+  changed(): void
+  /** The source is done for. */
+  failed(error: Error): void
+  /** What was announced is no login, and changes nothing. */
+  refused(error: Error): void
+}
+
+/** One subscription, from its call to its end. */
+class Feed {
+  current: unknown
+  isOver = false
+  readonly begun: Promise<unknown>
+  #dispose: (() => void) | undefined
+
+  constructor(source: StreamingCredentials, listener: FeedListener) {
+    this.begun = this.#begin(source, listener)
+  }
+
+  /** A subscription that is still in the making is given back as soon as it is there. */
+  end(): void {
+    this.isOver = true
     this.#dispose?.()
     this.#dispose = undefined
-    this.#begun = undefined
-    this.#current = undefined
+  }
+
+  async #begin(source: StreamingCredentials, listener: FeedListener): Promise<unknown> {
+    const [initial, subscription] = await source.subscribe({
+      onNext: (login) => {
+        if (this.isOver) return
+        if (!isLogin(login)) {
+          listener.refused(new OptionError('credentials: what was announced is no login, so the one of before stays'))
+          return
+        }
+        this.current = login
+        listener.changed()
+      },
+      onError: (error) => {
+        if (this.isOver) return
+        this.end()
+        listener.failed(error)
+      },
+    })
+    this.#dispose = () => subscription.dispose()
+    if (this.isOver) this.end()
+    // A newer one may have come before.
+    this.current ??= initial
+    return this.current
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls'
+import type { Anchor } from '../base/anchor.js'
 import { OptionError } from '../base/errors.js'
 import { Ring } from '../base/ring.js'
 
@@ -44,35 +45,6 @@ export interface DialTarget {
   family: 0 | 4 | 6
   /** Decides whether connections keep the process alive. */
   anchor: Anchor
-}
-
-/** Whether open sockets keep the process alive; may change at any time. */
-export class Anchor {
-  readonly #sockets = new Set<Socket>()
-  #isHeld: boolean
-
-  constructor(isHeld: boolean) {
-    this.#isHeld = isHeld
-  }
-
-  hold(isHeld: boolean): void {
-    this.#isHeld = isHeld
-    for (const socket of this.#sockets) apply(socket, isHeld)
-  }
-
-  add(socket: Socket): void {
-    apply(socket, this.#isHeld)
-    this.#sockets.add(socket)
-  }
-
-  remove(socket: Socket): void {
-    this.#sockets.delete(socket)
-  }
-}
-
-function apply(socket: Socket, isHeld: boolean): void {
-  if (isHeld) socket.ref()
-  else socket.unref()
 }
 
 const READ_BUFFER_SIZE = 64 * 1024

@@ -1,7 +1,8 @@
 // Owns how an advice is reached: from the load, the options in force and what the server told. Pure.
 
 import type { Advice, AdviceEvidence, OptionAdvice, SizeForecast } from './advice.js'
-import type { AdviceFacts, AdviceTerms, OtherSizes } from './advice-facts.js'
+import type { AdviceFacts, OtherSizes } from './advice-facts.js'
+import type { AdviceTerms } from './advice-options.js'
 import { because, wouldChange } from './advice-words.js'
 import type { Load } from './load.js'
 import type { ClientCounts } from './server-limits.js'

@@ -2,7 +2,8 @@
 // moment, so that whoever shows it live does not keep the process busy.
 
 import type { Advice } from './advice.js'
-import type { AdviceFacts, AdviceTerms } from './advice-facts.js'
+import type { AdviceFacts } from './advice-facts.js'
+import type { AdviceTerms } from './advice-options.js'
 import { advise, fewestBorrowings, roomOf, sizeNeeded } from './advise.js'
 import type { PoolCore } from './core.js'
 import type { Borrowing } from './demand.js'

@@ -1,8 +1,7 @@
 // Owns the options of a pool that sizes itself. Knows no pool.
 import { OptionError } from '../base/errors.js'
 import { integer, type OptionsOf, type OptionTable, readOptions } from '../base/option-table.js'
-import type { AdviceTerms } from './advice-facts.js'
-import { adviceOptionTable } from './advice-options.js'
+import { type AdviceTerms, adviceOptionTable } from './advice-options.js'
 
 export interface AutosizeValues extends AdviceTerms {
   /** The smallest `maxConnections` that it sets. Default 1, or `minConnections` where that is more. */

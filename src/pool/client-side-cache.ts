@@ -31,7 +31,10 @@ export interface CacheStats {
   readonly invalidated: number
   /** This pool wrote to a key, the connection it came over ended, a newer reply took its place, or `clearCache()`. */
   readonly dropped: number
-  /** Open connections whose replies are kept, and those whose server does not tell of changes: nothing of theirs is. */
+  /**
+   * Open connections whose replies are kept, and those whose server does not tell of changes: nothing of theirs is. One
+   * that somebody listens on is neither.
+   */
   readonly tracked: number
   readonly untracked: number
   /** Why the last connection that is untracked is so; present where there is one. */
@@ -108,7 +111,7 @@ export class ClientSideCache implements ReadEnded {
     else this.#untracked.set(connection, refusal)
   }
 
-  /** A connection has ended, so that what its server would have said is lost; or it leads to the wrong server. */
+  /** What its server would say of changes is lost: it has ended, leads to the wrong server, or is only listened to. */
   forget(connection: Connection): void {
     this.#untracked.delete(connection)
     this.#dropSource(connection)

@@ -46,6 +46,8 @@ export interface PoolDependencies {
   /** A number in [0, 1). */
   readonly random: () => number
   readonly events: PoolEvents
+  /** Told whether somebody waits for the pool, so that the process must not end meanwhile. */
+  keepAlive(isWanted: boolean): void
 }
 
 /** `closing`: nothing new is accepted, what was accepted goes on. */

@@ -1,5 +1,4 @@
-// Owns the lives of a pool's connections: made, lent, given back, drained, doomed, gone. Everything that happens to one
-// arrives here and ends in a move on the roster. Knows no callers by name and no policy of who is served first.
+// Owns the lives of a pool's connections: what happens to one arrives here, and ends in a move on the roster. No policy.
 
 import type { Clock } from '../base/clock.js'
 import type { CloseReason, ConnectionError, ReplyError } from '../base/errors.js'
@@ -37,10 +36,11 @@ export class PoolCore {
   readonly cache: ClientSideCache | undefined
   phase: Phase = 'open'
   /** Told when a connection is ready or a dial has failed. */
-  readonly warming: { resolve(): void; reject(error: unknown): void }[] = []
+  readonly warming: { readonly isAwaited: boolean; resolve(): void; reject(error: unknown): void }[] = []
   /** Told when the last thing accepted before closing is done. */
   quiet: (() => void) | undefined
   readonly intake: Intake
+  readonly keepAlive: PoolDependencies['keepAlive']
   readonly #deps: PoolDependencies
   readonly room: WaitingRoom
   readonly alone = new Alone(this)
@@ -50,6 +50,7 @@ export class PoolCore {
     const { maxConnections, minConnections, lanes, pipelining } = settings
     this.#deps = deps
     this.clock = clock
+    this.keepAlive = deps.keepAlive
     this.intake = new Intake(clock)
     this.database = deps.database
     this.limits = { maxConnections, minConnections, lanes: Math.min(lanes, maxConnections), pipelining }
@@ -61,11 +62,11 @@ export class PoolCore {
     this.room = new WaitingRoom({
       clock,
       counters: this.counters,
-      acquireTimeout: settings.acquireTimeout,
+      settings,
       connectTimeout: deps.connectTimeout,
-      maxWaiting: settings.maxWaiting,
       canGrow: (alone) => this.dispatch.canServeMore(alone),
       emptied: () => {
+        this.keeper.lookAround()
         // Whoever was served has been sent by then.
         if (this.phase === 'closing') clock.afterPoll(() => this.#checkQuiet())
       },
@@ -81,11 +82,12 @@ export class PoolCore {
 
   /** Once for each call; false when its signal was aborted already and it has failed. */
   prepare(first: Request): boolean {
-    if (!this.keeper.watching) this.keeper.watch()
+    if (!this.keeper.isAttending) this.keeper.attend()
     return this.intake.admit(first)
   }
 
   borrow(borrower: Borrower, timeout?: number, signal?: AbortSignal): void {
+    this.keeper.attend()
     this.dispatch.borrow(borrower, () => this.room.admitBorrower(borrower, timeout, signal))
     this.counters.peaks.note(this.roster, this.dispatch.leases)
   }
@@ -118,6 +120,7 @@ export class PoolCore {
     if (this.phase === 'closed') return
     this.dispatch.serve()
     if (this.warming.length > 0) this.dial(Math.max(1, this.limits.minConnections) - this.roster.total)
+    this.keeper.lookAround()
     this.#checkQuiet()
   }
 
@@ -211,10 +214,9 @@ export class PoolCore {
   ready(entry: Entry, { untracked }: HandshakeResult): void {
     const now = this.now()
     this.cache?.opened(entry.connection, untracked)
-    const { maxLifetime } = this.#deps.settings
     this.counters.opened++
     this.counters.connect.record(now - entry.connection.createdAt)
-    entry.begin(now, maxLifetime, this.#deps.random())
+    entry.begin(now, this.#deps.settings.maxLifetime, this.#deps.random())
     this.roster.move(entry, 'idle', now)
     this.keeper.start()
     this.#deps.events.opened(entry.connection)
@@ -330,8 +332,7 @@ export class PoolCore {
 
   /** A free connection that was marked, or is above the limit, ends here. */
   #endIfUnwanted(entry: Entry): void {
-    const surplus = this.roster.staying > this.limits.maxConnections
-    const reason = entry.doomed ?? (surplus ? 'surplus' : undefined)
+    const reason = entry.doomed ?? (this.roster.staying > this.limits.maxConnections ? 'surplus' : undefined)
     if (reason !== undefined) entry.connection.destroy(reason, `the pool no longer needs the connection (${reason})`)
   }
 

@@ -59,7 +59,12 @@ export class ConnectionPoolTimeoutError extends RespoolError {
 }
 
 /** A lease held for less than this is nobody's leak, however short the waits are, in ms. */
-const LEAK_FLOOR = 1_000
+export const LEAK_FLOOR = 1_000
+
+/** Whether its holder probably forgot to release it. */
+export function isSuspect({ kind, heldFor, reported }: HolderStats, tooLong: number): boolean {
+  return kind === 'lease' && (reported || heldFor > tooLong)
+}
 
 /** The likeliest cause; the first that fits, from the outside in. */
 export function judge(facts: ExhaustionFacts): Verdict {
@@ -81,7 +86,7 @@ export function judge(facts: ExhaustionFacts): Verdict {
     return { cause: 'slow-server', because: `${stats.address} owes replies on every shared connection` }
   }
   const tooLong = Math.max(LEAK_FLOOR, 2 * facts.waited)
-  const suspects = holders.filter(({ kind, heldFor, reported }) => kind === 'lease' && (reported || heldFor > tooLong))
+  const suspects = holders.filter((holder) => isSuspect(holder, tooLong))
   if (suspects.length > 0 && suspects.length * 2 >= holders.length) {
     const oldest = suspects[0]?.heldFor ?? 0
     return {
@@ -89,6 +94,11 @@ export function judge(facts: ExhaustionFacts): Verdict {
       because: `${suspects.length} of ${holders.length} leases are held for up to ${round(oldest)} ms and were probably never released`,
     }
   }
+  return judgeSize(stats)
+}
+
+/** The verdict where nothing else explains the waits. */
+export function judgeSize(stats: PoolStats): Verdict {
   const wanted = stats.maxConnections + Math.max(1, stats.waiting.total)
   return {
     cause: 'too-small',

@@ -4,6 +4,7 @@
 import { type Clock, setDeadline, type Timer } from '../base/clock.js'
 import { NO_KEY } from '../command/key-hash.js'
 import { Request } from '../connection/request.js'
+import { type AwaitedParts, isAwaited } from './awaiting.js'
 import type { PoolLimits, ResolvedPoolOptions } from './options.js'
 import type { Entry, Holder, Roster } from './roster.js'
 
@@ -17,7 +18,7 @@ const SWEEP_SHORTEST = 10
 /** A connection that lives for so long was not made in vain, in ms. */
 const LASTING = 1_000
 
-export interface KeeperHost {
+export interface KeeperHost extends AwaitedParts {
   /** A shared connection turned late, or several did. */
   turnedLate(entries: readonly Entry[]): void
   /** It must not be used again once it is free. */
@@ -29,20 +30,26 @@ export interface KeeperHost {
   serve(): void
   /** Fewer lanes are needed than before. */
   narrow(): void
+  /** The process must not end meanwhile, or may again. */
+  keepAlive(isWanted: boolean): void
   /** Replies that are kept; those that were served make their connections used. */
   readonly cache: { noteUse(now: number): void } | undefined
   /** What was taken back and waits for other replies. */
-  readonly recall: { expire(now: number): void }
+  readonly recall: AwaitedParts['recall'] & { expire(now: number): void }
 }
 
 export class Keeper {
   /** How late the last judgement came, in ms: the delay of the event loop. */
   loopDelay = 0
+  /** Whether what is owed is watched, and the process kept alive meanwhile. */
+  isAttending = false
   readonly #roster: Roster
   readonly #clock: Clock
   readonly #settings: ResolvedPoolOptions
   readonly #limits: PoolLimits
   readonly #host: KeeperHost
+  /** Whether the process was to be kept alive when it was last said. */
+  #isKept = false
   #watch: Timer | undefined
   #sweep: Timer | undefined
   #overlapAt = 0
@@ -59,6 +66,18 @@ export class Keeper {
 
   get watching(): boolean {
     return this.#watch !== undefined
+  }
+
+  /** A caller waits from now on: for a reply, a connection or the end. */
+  attend(): void {
+    this.isAttending = true
+    this.#keepAlive(true)
+    this.watch()
+  }
+
+  /** Perhaps nobody waits any more: the next judgement will tell. */
+  lookAround(): void {
+    if (this.#isKept) this.watch()
   }
 
   /** Judges connections that owe replies until none does. */
@@ -107,9 +126,17 @@ export class Keeper {
     this.#sweep?.cancel()
     this.#watch = undefined
     this.#sweep = undefined
+    this.#keepAlive(false)
+  }
+
+  #keepAlive(isWanted: boolean): void {
+    if (this.#isKept === isWanted) return
+    this.#isKept = isWanted
+    this.#host.keepAlive(isWanted)
   }
 
   #judge(now: number): void {
+    this.isAttending = false
     const late: Entry[] = []
     let owed = 0
     for (const entry of this.#roster.all()) {
@@ -123,7 +150,10 @@ export class Keeper {
     this.#host.recall.expire(now)
     if (owed > 1) this.#overlapAt = now
     if (late.length > 0) this.#host.turnedLate(late)
-    if (owed > 0 && this.#roster.total > 0) this.watch()
+    if (this.#isKept && !isAwaited(this.#host)) this.#keepAlive(false)
+    if (owed === 0 || this.#roster.total === 0) return
+    this.watch()
+    this.isAttending = this.#isKept
   }
 
   #tidy(now: number): void {
@@ -141,6 +171,7 @@ export class Keeper {
     }
     this.#askTimeout()
     this.#host.serve()
+    if (this.#isKept && !isAwaited(this.#host)) this.#keepAlive(false)
   }
 
   #isUnused(entry: Entry, now: number): boolean {

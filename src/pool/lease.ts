@@ -11,7 +11,9 @@ import { Session } from './session.js'
 /** What a lease needs of its pool. */
 export interface LeaseKeeper {
   /** Replies that are kept, of which its writes may be the end. */
-  readonly cache: { leaseSends(first: Request, connection: Connection): void } | undefined
+  readonly cache:
+    | { leaseSends(first: Request, connection: Connection): void; forget(connection: Connection): void }
+    | undefined
   readonly database: number
   now(): number
   /** The entry is clean; `quiet` says that nothing its holder sent is unanswered. */
@@ -78,7 +80,9 @@ export class PoolLease {
       first.turnAway(lost(first.label, connection))
       return
     }
-    this.#keeper.cache?.leaseSends(first, connection)
+    // Who listens reads nothing, and takes what the server says of changes for messages.
+    if (entry.holder?.kind === 'stream') this.#keeper.cache?.forget(connection)
+    else this.#keeper.cache?.leaseSends(first, connection)
     if (!this.#keeper.prepare(first)) return
     for (let request: Request | undefined = first; request !== undefined; request = request.next) {
       this.#session.note(request.args)

@@ -70,7 +70,10 @@ export interface PoolValues {
    * `{ ttl, maxEntries, maxBytes, evictPolicy }`. Needs `protocol: 3`. Default: off.
    */
   readonly clientSideCache: ClientSideCacheOptions | undefined
-  /** Whether the process may end while connections are open. Default `false`. */
+  /**
+   * Whether the process may end while connections are open, or being made again. It does not while somebody waits for a
+   * reply, a connection or the end; a lease that is held and a subscription keep nothing alive. Default `false`.
+   */
   readonly unref: boolean
   /** Label of the pool in metrics, errors and events. Default: none. */
   readonly name: string | undefined
@@ -118,6 +121,8 @@ export const poolOptionTable: OptionTable<PoolValues> = {
       also: ['autoScale', 'dynamic', 'adaptive'],
       doc: 'Whether the pool sizes itself, up to maxConnections or from min to max; see [sizing](docs/sizing.md#a-pool-that-sizes-itself).',
     }),
+    // That is all that the query of a URL can say.
+    kind: 'boolean',
     fromText: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
   },
   lanes: integer({
@@ -216,7 +221,7 @@ export const poolOptionTable: OptionTable<PoolValues> = {
   unref: boolean({
     default: false,
     also: ['allowExitOnIdle'],
-    doc: 'Whether the process may end while connections are open.',
+    doc: 'Whether the process may end while connections are open and nobody waits for a reply or a connection.',
   }),
   name: text({
     default: undefined,

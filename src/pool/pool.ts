@@ -1,14 +1,14 @@
 // Owns what a pool offers: commands, leases, sizes, an end and a snapshot. How connections live is core.ts's.
 
 import { backoff } from '../base/backoff.js'
-import type { Clock } from '../base/clock.js'
+import type { Clock, Timer } from '../base/clock.js'
 import type { CloseReason } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
 import type { Connection } from '../connection/connection.js'
 import { Request } from '../connection/request.js'
 import type { Argument } from '../resp/encoder.js'
 import type { Advice } from './advice.js'
-import type { AdviceTerms } from './advice-facts.js'
+import type { AdviceTerms } from './advice-options.js'
 import { Advisor } from './advisor.js'
 import { Autosize } from './autosize.js'
 import type { Phase, PoolDependencies } from './contract.js'
@@ -47,6 +47,9 @@ export class Pool {
   /** Who wants to know when it begins to end. */
   readonly #whenEnding = new Set<() => void>()
   #ending: { readonly promise: Promise<void>; done(): void } | undefined
+  /** When the end comes at the latest. */
+  #limit: Timer | undefined
+  #limitAt = Number.POSITIVE_INFINITY
 
   constructor(deps: PoolDependencies) {
     const events = tapped(deps.events, (event) => this.#note(event))
@@ -148,20 +151,38 @@ export class Pool {
     return backoff(failures, settings.backoffMin, settings.backoffMax, random())
   }
 
+  /** Somebody waits for what only its caller knows of: the process must not end meanwhile. The result ends that, once. */
+  visit(): () => void {
+    const { keeper, room } = this.#core
+    room.visitors++
+    keeper.attend()
+    let isOver = false
+    return () => {
+      if (isOver) return
+      isOver = true
+      room.visitors--
+      keeper.lookAround()
+    }
+  }
+
   /** Calls back once when `close` or `destroy` begins; the result takes the call back. */
   whenEnding(callback: () => void): () => void {
     this.#whenEnding.add(callback)
     return () => this.#whenEnding.delete(callback)
   }
 
-  /** Opens what `minConnections` asks for, and at least one; rejects with the first failed dial. */
-  connect(): Promise<void> {
+  /**
+   * Opens what `minConnections` asks for, and at least one; rejects with the first failed dial.
+   * @param isAwaited whether somebody waits for it, so that the process must not end meanwhile
+   */
+  connect(isAwaited = true): Promise<void> {
     const core = this.#core
     return new Promise((resolve, reject) => {
       if (core.phase !== 'open') return reject(closedError())
       const wanted = Math.max(1, core.limits.minConnections)
       if (this.readyConnections >= wanted) return resolve()
-      core.warming.push({ resolve, reject })
+      core.warming.push({ isAwaited, resolve, reject })
+      if (isAwaited) core.keeper.attend()
       core.serve()
     })
   }
@@ -215,28 +236,36 @@ export class Pool {
     await Promise.all(told)
   }
 
-  /** Takes nothing new and ends when what was accepted is done, at the latest after `timeout` ms; 0 for no limit. */
+  /**
+   * Takes nothing new and ends when what was accepted is done, at the latest after `timeout` ms; 0 for no limit. Of
+   * several limits the first to pass counts.
+   */
   close(timeout: number): Promise<void> {
-    if (this.#ending !== undefined) return this.#ending.promise
     const core = this.#core
     if (core.phase === 'closed') return Promise.resolve()
+    this.#limitEnd(timeout)
+    if (this.#ending !== undefined) return this.#ending.promise
     core.phase = 'closing'
     this.#tellEnding()
+    core.keeper.attend()
     for (const { listener } of [...core.roster.at('leased')]) listener?.recalled()
     core.dispatch.turnStreamsAway(closedError())
-    const deadline = timeout > 0 ? this.clock.setTimeout(() => this.destroy('closed'), timeout) : undefined
-    let resolve = (): void => {}
-    const promise = new Promise<void>((resolvePromise) => {
-      resolve = resolvePromise
+    let done = (): void => {}
+    const promise = new Promise<void>((resolve) => {
+      done = resolve
     })
-    const done = (): void => {
-      deadline?.cancel()
-      resolve()
-    }
     this.#ending = { promise, done }
     core.quiet = () => this.destroy('closed')
     core.serve()
     return promise
+  }
+
+  #limitEnd(timeout: number): void {
+    const at = this.clock.now() + timeout
+    if (timeout <= 0 || at >= this.#limitAt) return
+    this.#limit?.cancel()
+    this.#limitAt = at
+    this.#limit = this.clock.setTimeout(() => this.destroy('closed'), timeout)
   }
 
   /** Ends now: rejects what waits and what is in flight. */
@@ -245,6 +274,7 @@ export class Pool {
     if (core.phase === 'closed') return
     core.phase = 'closed'
     this.#tellEnding()
+    this.#limit?.cancel()
     core.supply.stop()
     core.keeper.stop()
     this.#autosize?.stop()

@@ -12,9 +12,8 @@ import { type Caller, Waiter, type WaitKeeper } from './waiters.js'
 export interface WaitingFacts {
   readonly clock: Clock
   readonly counters: Counters
-  readonly acquireTimeout: number
+  readonly settings: { readonly acquireTimeout: number; readonly maxWaiting: number }
   readonly connectTimeout: number
-  readonly maxWaiting: number
   /** The last who waited has left, served or not. */
   emptied(): void
   /** All who wait, in any order. */
@@ -53,6 +52,8 @@ const NOT_SENT = { outcome: 'not-sent' } as const
 
 /** One timer serves all who wait: it stands at the earliest deadline, or a little before the next look. */
 export class WaitingRoom implements WaitKeeper {
+  /** Who waits for the pool by a clock of its own, in no line. */
+  visitors = 0
   readonly #facts: WaitingFacts
   #arrivals = 0
   /** Ranks of those who come back; the latest of them stand before everybody, also before who came back earlier. */
@@ -78,7 +79,7 @@ export class WaitingRoom implements WaitKeeper {
     const alone = !Object.is(item, request)
     const now = this.#facts.clock.now()
     for (let each: Request | undefined = request; each !== undefined; each = each.next) each.startedAt ??= now
-    const waiter = this.#admit(item, this.#facts.acquireTimeout, { alone, returns: request.repeats > 0 })
+    const waiter = this.#admit(item, this.#facts.settings.acquireTimeout, { alone, returns: request.repeats > 0 })
     request.waiter = waiter
     return waiter
   }
@@ -87,7 +88,7 @@ export class WaitingRoom implements WaitKeeper {
   admitBorrower(borrower: Borrower, timeout: number | undefined, signal?: AbortSignal): Waiter<Borrower> | undefined {
     // There is one stream to a handle: it is not what fills the queue, and nobody calls again for it.
     const isCounted = borrower.kind !== 'stream'
-    const waiter = this.#admit(borrower, timeout ?? this.#facts.acquireTimeout, { alone: true, isCounted })
+    const waiter = this.#admit(borrower, timeout ?? this.#facts.settings.acquireTimeout, { alone: true, isCounted })
     if (waiter === undefined || signal === undefined) return waiter
     const aborted = (): void => {
       waiter.leave()
@@ -124,7 +125,7 @@ export class WaitingRoom implements WaitKeeper {
 
   #admit<T extends Caller>(item: T, acquireTimeout: number, admission: Admission): Waiter<T> | undefined {
     const { alone, returns = false, isCounted = true } = admission
-    const { counters, maxWaiting, clock } = this.#facts
+    const { counters, settings, clock } = this.#facts
     const allowed = this.allowed(acquireTimeout, alone)
     const now = clock.now()
     const order = returns ? this.#returns++ : this.#arrivals++
@@ -136,9 +137,9 @@ export class WaitingRoom implements WaitKeeper {
       item.turnAway(error)
       return undefined
     }
-    if (isCounted && this.#present >= maxWaiting) {
+    if (isCounted && this.#present >= settings.maxWaiting) {
       counters.turnedAway++
-      const message = `${item.label} was turned away: ${maxWaiting} callers wait already (maxWaiting)`
+      const message = `${item.label} was turned away: ${settings.maxWaiting} callers wait already (maxWaiting)`
       item.turnAway(new PoolFullError(message, NOT_SENT))
       return undefined
     }

@@ -4,11 +4,11 @@
 import { OptionError, RespoolError, VERSION } from '../index.js'
 import { readCommandLine } from './command-line.js'
 import { EXIT, type OptionValues } from './command-spec.js'
-import { type CommandName, runnerOf } from './commands.js'
+import { type CommandName, runnerOf, SPECS } from './commands.js'
 import { NoServerError } from './server.js'
 import { Terminal } from './terminal.js'
 
-const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
+const SIGNALS = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const
 
 const terminal = new Terminal(process.stdout, process.stderr, process.env)
 const ending = new AbortController()
@@ -45,7 +45,7 @@ async function run(command: CommandName, values: OptionValues): Promise<number> 
   listen()
   try {
     const runner = await runnerOf(command)
-    const code = await runner({ ...values, terminal, signal: ending.signal })
+    const code = await runner({ ...values, terminal, signal: ending.signal, specs: SPECS })
     return stoppedBy === undefined ? code : SIGNALS[stoppedBy]
   } catch (error) {
     return explain(error)

@@ -1,18 +1,15 @@
-// Owns the reading of what is typed after `respool`, the help text, and the answer to a typing error. Runs nothing and
-// prints nothing.
+// Owns the reading of what is typed after `respool`, and the answer to a typing error. Runs nothing and prints nothing.
 
 import { parseArgs } from 'node:util'
-import { CODES, HELP, type OptionSpec, type OptionValues } from './command-spec.js'
+import { type CommandSpec, GLOBAL_OPTIONS, type OptionSpec, type OptionValues } from './command-spec.js'
 import { type CommandName, SPECS } from './commands.js'
-import { wrap } from './terminal.js'
+import { helpOf, overview } from './help.js'
 
 export type CommandLine =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' }
   | { readonly kind: 'run'; readonly command: CommandName; readonly values: OptionValues }
   | { readonly kind: 'wrong'; readonly complaint: string }
-
-const GLOBAL: Readonly<Record<string, OptionSpec>> = { help: HELP, version: { short: 'v', doc: 'Show the version' } }
 
 /** What the words after `respool` ask for. */
 export function readCommandLine(words: readonly string[], width: number): CommandLine {
@@ -21,29 +18,35 @@ export function readCommandLine(words: readonly string[], width: number): Comman
     strict: false,
     allowPositionals: true,
     tokens: true,
-    options: parseTable({ ...GLOBAL, ...allOptions() }),
+    options: parseTable({ ...GLOBAL_OPTIONS, ...allOptions() }),
   })
   const positionals = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []))
-  const [first, ...rest] = positionals
-  const helpWanted = first === 'help'
-  const name = helpWanted ? rest[0] : first
-  const extra = positionals[helpWanted ? 2 : 1]
+  const helpWanted = positionals[0] === 'help'
+  const [name, ...operands] = helpWanted ? positionals.slice(1) : positionals
   if (name !== undefined && !isCommand(name)) return wrong(name, Object.keys(SPECS), 'command')
-  if (extra !== undefined) return { kind: 'wrong', complaint: `respool ${first}: unexpected '${shown(extra)}'` }
 
-  const options = name === undefined ? GLOBAL : SPECS[name].options
-  const switches = new Set<string>()
-  const values = new Map<string, string>()
+  const spec: CommandSpec | undefined = name === undefined ? undefined : SPECS[name]
+  const options = spec?.options ?? GLOBAL_OPTIONS
+  const read: ReadValues = { switches: new Set(), values: new Map(), lists: new Map() }
   for (const token of tokens) {
     if (token.kind !== 'option') continue
-    const spec = Object.hasOwn(options, token.name) ? options[token.name] : undefined
-    if (spec === undefined) return wrong(token.rawName, typed(options), 'option', name)
-    const complaint = readOption(spec, token, switches, values)
+    const option = Object.hasOwn(options, token.name) ? options[token.name] : undefined
+    if (option === undefined) return wrong(token.rawName, typed(options), 'option', name)
+    const complaint = readOption(option, token, read)
     if (complaint !== undefined) return { kind: 'wrong', complaint: `respool: ${complaint}` }
   }
-  if (switches.has('version')) return { kind: 'version' }
-  if (helpWanted || switches.has('help') || name === undefined) return { kind: 'help', text: helpOf(name, width) }
-  return { kind: 'run', command: name, values: { switches, values } }
+  if (read.switches.has('version')) return { kind: 'version' }
+  if (name === undefined || spec === undefined) return { kind: 'help', text: overview(SPECS, width) }
+  const complaint = readOperand(name, spec, operands, helpWanted || read.switches.has('help'), read)
+  if (complaint !== undefined) return { kind: 'wrong', complaint }
+  if (helpWanted || read.switches.has('help')) return { kind: 'help', text: helpOf(name, spec, width) }
+  return { kind: 'run', command: name, values: read }
+}
+
+interface ReadValues extends OptionValues {
+  readonly switches: Set<string>
+  readonly values: Map<string, string>
+  readonly lists: Map<string, string[]>
 }
 
 interface OptionToken {
@@ -57,8 +60,7 @@ interface OptionToken {
 function readOption(
   spec: OptionSpec,
   { name, rawName, value, inlineValue }: OptionToken,
-  switches: Set<string>,
-  values: Map<string, string>,
+  { switches, values, lists }: ReadValues,
 ): string | undefined {
   if (spec.value === undefined) {
     if (value !== undefined) return `${rawName} takes no value`
@@ -67,48 +69,30 @@ function readOption(
   }
   // `--url --json` is an option whose value was forgotten.
   if (!value || (value.startsWith('-') && !inlineValue)) return `${rawName} needs a value: ${rawName} <${spec.value}>`
+  if (spec.choices?.includes(value) === false) return `${rawName}: expected one of ${spec.choices.join(', ')}`
   values.set(name, value)
+  lists.set(name, [...(lists.get(name) ?? []), value])
   return undefined
 }
 
-function helpOf(name: CommandName | undefined, width: number): string {
-  const flow = (text: string) => wrap(text, width)
-  if (name === undefined) {
-    const commands = Object.entries(SPECS).map(([command, { doc }]) => [command, doc] as const)
-    return [
-      ...flow('respool: a Redis client built around its connection pool'),
-      '',
-      'Usage: respool <command> [options]',
-      '',
-      ...columns(commands, width),
-      '',
-      ...columns(optionRows(GLOBAL), width),
-      '',
-      ...flow(CODES),
-      'More: respool <command> --help',
-    ].join('\n')
-  }
-  const { about, options, codes = CODES } = SPECS[name]
-  const paragraphs = about.flatMap((text) => [...flow(text), ''])
-  const usage = `Usage: respool ${name} [options]`
-  return [usage, '', ...paragraphs, ...columns(optionRows(options), width), '', ...flow(codes)].join('\n')
-}
-
-function optionRows(options: Readonly<Record<string, OptionSpec>>): (readonly [string, string])[] {
-  return Object.entries(options).map(([name, { value, short, doc }]) => [
-    `${short === undefined ? '    ' : `-${short}, `}--${name}${value === undefined ? '' : ` <${value}>`}`,
-    doc,
-  ])
-}
-
-/** Two columns, or one below the other where both have no room. */
-function columns(rows: readonly (readonly [string, string])[], width: number): string[] {
-  const left = Math.max(...rows.map(([name]) => name.length)) + 4
-  return rows.flatMap(([name, doc]) => {
-    if (width < left + 24) return [`  ${name}`, ...wrap(doc, width - 10).map((line) => `          ${line}`)]
-    const [first = '', ...more] = wrap(doc, width - left)
-    return [`  ${name.padEnd(left - 2)}${first}`, ...more.map((line) => ' '.repeat(left) + line)]
-  })
+/** Notes the word behind the command as the value of its name, or says what is wrong with it. */
+function readOperand(
+  name: CommandName,
+  { operand }: CommandSpec,
+  words: readonly string[],
+  optional: boolean,
+  { values }: ReadValues,
+): string | undefined {
+  const extra = words[operand === undefined ? 0 : 1]
+  if (extra !== undefined) return `respool ${name}: unexpected '${shown(extra)}'`
+  if (operand === undefined) return undefined
+  const [word] = words
+  const known = operand.choices.join(', ')
+  if (word === undefined) return optional ? undefined : `respool ${name}: expected a ${operand.name}: ${known}`
+  if (!operand.choices.includes(word))
+    return `respool ${name}: unknown ${operand.name} '${shown(word)}'; known: ${known}`
+  values.set(operand.name, word)
+  return undefined
 }
 
 function wrong(word: string, known: readonly string[], what: string, command?: string): CommandLine {

@@ -17,4 +17,8 @@ deletes, and kills only connections of its own.',
     quick: { doc: 'Measure for a shorter time, less exactly' },
     help: HELP,
   },
+  examples: [
+    { words: 'respool demo --quick', doc: 'In a few seconds, on a server of its own' },
+    { words: 'REDIS_URL=redis://localhost:6379 respool demo --json > demo.json', doc: 'On your server, to be kept' },
+  ],
 }

@@ -47,20 +47,46 @@ export function paint(screen: Screen, style: Style | readonly Style[], text: str
   return styleText(typeof style === 'string' ? style : [...style], text, { validateStream: false })
 }
 
+const NO_CELL = /[\p{Mark}\p{Cf}]/u
+const TWO_CELLS =
+  /[\u1100-\u115F\u2E80-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{1F000}-\u{3FFFD}]|\p{Emoji_Presentation}/u
+
+const cellsOf = (letter: string): number => (NO_CELL.test(letter) ? 0 : TWO_CELLS.test(letter) ? 2 : 1)
+
+/** How many cells of a terminal the text takes: some letters take two and some none. */
+export function cells(text: string): number {
+  let sum = 0
+  for (const letter of text) sum += cellsOf(letter)
+  return sum
+}
+
+/** As much of the text as has room. */
+export function beginning(text: string, room: number): string {
+  let kept = ''
+  let used = 0
+  for (const letter of text) {
+    used += cellsOf(letter)
+    if (used > room) break
+    kept += letter
+  }
+  return kept
+}
+
 /** Breaks at spaces; a word that is too long for a line is broken anywhere. Further lines are indented. */
 export function wrap(text: string, columns: number, indent = ''): string[] {
   const lines: string[] = []
   let line = ''
   for (let word of text.split(' ')) {
     const room = () => columns - (lines.length === 0 ? 0 : indent.length)
-    if (line !== '' && line.length + 1 + word.length > room()) {
+    if (line !== '' && cells(line) + 1 + cells(word) > room()) {
       lines.push(line)
       line = ''
     }
-    while (word.length > room()) {
-      const size = Math.max(1, room())
-      lines.push(word.slice(0, size))
-      word = word.slice(size)
+    while (cells(word) > room()) {
+      // At least one letter, however narrow the screen.
+      const part = beginning(word, Math.max(1, room())) || String.fromCodePoint(word.codePointAt(0) ?? 0)
+      lines.push(part)
+      word = word.slice(part.length)
     }
     line = line === '' ? word : `${line} ${word}`
   }

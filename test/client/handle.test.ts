@@ -202,6 +202,23 @@ describe('a duplicate', { skip: liveSkip }, () => {
     assert.equal(await redis.get('key'), 'value')
   })
 
+  it('has the bounds that its original was resized to', async () => {
+    await using first = createClient({ url: server.url, maxConnections: 6, lanes: 4 })
+    first.pool.resize({ maxConnections: 3, minConnections: 1 })
+    const bounds = ({ pool }: { pool: ConnectionPool }) => {
+      const { maxConnections, minConnections, lanes } = pool.options
+      return [maxConnections, minConnections, lanes]
+    }
+    assert.deepEqual(bounds(first.duplicate()), [3, 1, 3])
+    assert.deepEqual(bounds(first.duplicate({ maxConnections: 5 })), [5, 1, 3])
+    assert.deepEqual(bounds(first.createPool({ maximum: 4 })), [4, 1, 3])
+    first.pool.resize({ maxConnections: 6, minConnections: 0 })
+    assert.deepEqual(bounds(first.duplicate()), [6, 0, 4])
+    await using plain = new Redis(server.url)
+    plain.pool.resize({ maxConnections: 1 })
+    assert.deepEqual(bounds(plain.duplicate()), [1, 0, 2])
+  })
+
   it('takes overrides by the names of both libraries', async () => {
     await using copy = redis.duplicate({
       database: 1,
@@ -386,6 +403,35 @@ describe('a client that connects', { skip: liveSkip }, () => {
     await assert.rejects(never.get('key'), ConnectionError)
     assert.ok(performance.now() - started < 1_000)
     never.destroy()
+  })
+
+  it('does not go on when its connect() was refused for good: its process ends by itself', async () => {
+    await using server = await RedisProcess.start({ password: 'right' })
+    const child = spawnSync(
+      process.execPath,
+      [
+        '--input-type=module',
+        '-e',
+        `import { createClient } from ${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)}
+         const client = createClient({ socket: { host: '127.0.0.1', port: ${server.port} }, password: 'wrong', backoffMax: 20 })
+         client.on('error', () => {})
+         await client.connect().catch((error) => console.log(error.cause.kind))`,
+      ],
+      { timeout: 10_000, encoding: 'utf8' },
+    )
+    assert.deepEqual([child.status, child.stdout], [0, 'WRONGPASS\n'], child.stderr)
+  })
+
+  it('is connected again after a loss, and so is who calls connect() meanwhile', async () => {
+    await using server = await RedisProcess.start()
+    await using client = await createClient({ url: server.url, backoffMax: 20 }).connect()
+    client.on('error', () => {})
+    await server.kill('SIGKILL')
+    await until('it knows', () => !client.isReady)
+    const connected = client.connect()
+    const ready = new Promise<void>((resolve) => client.once('ready', resolve))
+    await server.restart()
+    await Promise.all([connected, ready])
   })
 
   it('ends its attempts when it is closed', async () => {

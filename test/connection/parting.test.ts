@@ -4,9 +4,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { describe, it } from 'node:test'
+import { Anchor } from '../../src/base/anchor.js'
 import { systemClock } from '../../src/base/clock.js'
 import { Parting } from '../../src/connection/parting.js'
-import { Anchor, dialerFor, type Transport } from '../../src/connection/transport.js'
+import { dialerFor, type Transport } from '../../src/connection/transport.js'
 import { leakCheck } from '../support/leak-check.js'
 
 /** Longer than a connection waits for the server's own goodbye. */

@@ -52,7 +52,9 @@ async function mustBite<T extends object, K extends keyof T>(
   const broken = VERDICTS.filter((each) => outcome.verdict[each] > 0)
   assert.ok(broken.includes(verdict), JSON.stringify(outcome))
   // The reply to another call may say anything of this one: that it was refused, or what was true before.
-  if (verdict !== 'crossed') assert.deepEqual(broken, [verdict], JSON.stringify(outcome))
+  // Who is never told is missing from the books too.
+  const expected = verdict === 'unsettled' ? [verdict, 'unbalanced'] : [verdict]
+  if (verdict !== 'crossed') assert.deepEqual(broken, expected, JSON.stringify(outcome))
   bitten.add(verdict)
 }
 
@@ -149,6 +151,20 @@ describe('the matrix notices code that', { skip: liveSkip }, () => {
           const isShared = unit !== undefined && entry.holder === undefined
           if (isShared && args[0] === 'INCR') this.execute(new Request(args, NO_KEY, nobody, nobody))
           return lost.call(this, entry, request, error)
+        },
+    ))
+
+  it('counts a call twice that was sent twice', () =>
+    mustBite(
+      'unbalanced',
+      'A1',
+      Recall.prototype,
+      'lost',
+      (lost) =>
+        function (this: Recall, entry, request, error) {
+          const isTaken = lost.call(this, entry, request, error)
+          if (isTaken && request.tally !== undefined) request.tally.calls++
+          return isTaken
         },
     ))
 

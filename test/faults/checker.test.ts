@@ -63,7 +63,7 @@ function good(): Script {
 
 type Change = (script: Script) => void
 
-const BAD: Readonly<Record<Exclude<keyof Verdict, 'uncaught'>, Readonly<Record<string, Change>>>> = {
+const BAD: Readonly<Record<Exclude<keyof Verdict, 'unbalanced' | 'uncaught'>, Readonly<Record<string, Change>>>> = {
   crossed: {
     'an ECHO that got the nonce of another': (script) => script.call('echo', 'e', written('e', 1)),
     'an ECHO that got a reply of another kind': (script) => script.call('echo', 'e', 'OK'),

@@ -157,6 +157,8 @@ function meaning(): string[] {
     disordered:
       'acknowledged calls for one key that took effect in another order than they were made, or a read that went back in time',
     partial: 'a transaction of which a part was applied',
+    unbalanced:
+      'by how much the counters of the pool do not add up: dialed - closed = there, acquired - released = held, calls = replies + errors + those under way, waits = their ends',
     uncaught: 'an error that no caller was given',
   }
   return [

@@ -1,6 +1,7 @@
 // What a workload needs of a client under test, and respool seen that way. Knows no fault and judges nothing.
 
 import { type NoMapping, type Outcome, Redis, type RedisOptions, RespoolError } from '../../src/index.js'
+import { unbalanced } from './books.js'
 
 /** The keys of one transaction: an element, a count and a mark, all of the same value. */
 export interface TransactionKeys {
@@ -20,6 +21,8 @@ export interface Subject {
   transaction(keys: TransactionKeys, value: string): Promise<unknown>
   /** What an error says about its command; undefined when it says nothing. */
   outcomeOf(error: unknown): Outcome | undefined
+  /** By how much its own counters do not add up while nothing is under way. */
+  unbalanced?(): number
   close(): Promise<void>
 }
 
@@ -40,6 +43,7 @@ export function respoolOn(redis: Redis): Subject & { readonly redis: Redis } {
     transaction: ({ list, counter, mark }, value) =>
       redis.multi().rPush(list, value).incr(counter).set(mark, value).exec(),
     outcomeOf: (error) => (error instanceof RespoolError ? error.outcome : undefined),
+    unbalanced: () => unbalanced(redis.pool.stats()),
     close: async () => redis.destroy(),
   }
 }

@@ -16,6 +16,8 @@ export interface Verdict {
   readonly disordered: number
   /** Transactions that were applied in part. */
   readonly partial: number
+  /** By how much the counters of the pool do not add up once nothing is under way. */
+  readonly unbalanced: number
   /** Errors that no caller was given: uncaught exceptions and unhandled rejections. */
   readonly uncaught: number
 }
@@ -28,6 +30,7 @@ export const CLEAN: Verdict = {
   unsettled: 0,
   disordered: 0,
   partial: 0,
+  unbalanced: 0,
   uncaught: 0,
 }
 
@@ -39,6 +42,7 @@ export const VERDICTS = [
   'unsettled',
   'disordered',
   'partial',
+  'unbalanced',
   'uncaught',
 ] as const satisfies readonly (keyof Verdict)[]
 
@@ -51,6 +55,7 @@ export const VERDICT_WORDS: Readonly<Record<keyof Verdict, string>> = {
   unsettled: 'unsettled',
   disordered: 'out of order',
   partial: 'applied in part',
+  unbalanced: 'miscounted',
   uncaught: 'uncaught',
 }
 

@@ -71,7 +71,16 @@ async function run(subject: Subject, port: Whereabouts, plan: Plan, history: His
   while (plan.busy?.()) await pause(10)
   // Another witness: faults of the server hit the connections of all.
   const state = await withWitness(port, (witness) => readState(witness, keys, history))
-  return { operations: history.entries.length, history, state, ...check(history.entries, state, plan.deadline) }
+  const { verdict, examples } = check(history.entries, state, plan.deadline)
+  const unbalanced = await imbalance(subject)
+  return { operations: history.entries.length, history, state, examples, verdict: { ...verdict, unbalanced } }
+}
+
+/** What was given up may still be answered, and what was repeated be on its way. */
+async function imbalance(subject: Subject): Promise<number> {
+  const found = (): number => subject.unbalanced?.() ?? 0
+  for (let left = 100; left > 0 && found() > 0; left--) await pause(10)
+  return found()
 }
 
 async function withWitness<T>(port: Whereabouts, use: (witness: Witness) => Promise<T>): Promise<T> {

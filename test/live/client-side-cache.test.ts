@@ -281,6 +281,30 @@ describe('client-side caching on a real server', { skip: liveSkip, timeout: 110_
     }
   })
 
+  it('counts no connection that somebody only listens on, and keeps nothing of it', async () => {
+    await using redis = new Redis(server.url, { clientSideCache: {} })
+    const heard: string[] = []
+    await redis.subscribe('channel', (message) => heard.push(message))
+    await redis.set('listened', '1')
+    assert.deepEqual([await redis.get('listened'), await redis.get('listened')], ['1', '1'])
+    await redis.publish('channel', 'news')
+    while (heard.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    const { connections } = redis.pool.stats()
+    const { tracked, untracked, untrackedBecause } = cacheOf(redis)
+    assert.equal(connections.leased, 1)
+    assert.deepEqual([tracked, untracked, untrackedBecause], [connections.total - 1, 0, undefined])
+    await redis.unsubscribe('channel')
+  })
+
+  it('counts a connection whose holder may have changed what its server tells', async () => {
+    await using redis = new Redis(server.url, { clientSideCache: {} })
+    await redis.lease(async (lease) => {
+      await lease.sendCommand(['CLIENT', 'SETNAME', 'dirty'])
+      const { untracked, untrackedBecause } = cacheOf(redis)
+      assert.deepEqual([untracked, untrackedBecause], [1, 'CLIENT on a lease'])
+    })
+  })
+
   it('keeps nothing for a user who may not ask to be told, and works', async () => {
     const acl = ['user app on >secret ~* +@all -client|tracking']
     await using guarded = await RedisProcess.start({ acl })

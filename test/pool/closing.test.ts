@@ -158,6 +158,32 @@ describe('close()', () => {
     await world.assertNothingLeft()
   })
 
+  it('may be called again with a limit, of which the first to pass counts', async () => {
+    for (const [first, second] of [
+      [0, 100],
+      [500, 100],
+      [100, 500],
+      [100, 0],
+    ] as const) {
+      const world = new World({ maxConnections: 3 })
+      const loan = await world.leased()
+      const states = [closing(world, first), closing(world, second)]
+      await world.run(99)
+      assert.deepEqual(
+        states.map(({ done }) => done),
+        [false, false],
+      )
+      await world.run(2)
+      assert.deepEqual(
+        states.map(({ done }) => done),
+        [true, true],
+        `${first}, then ${second}`,
+      )
+      loan.release()
+      await world.assertNothingLeft()
+    }
+  })
+
   it('may be called twice and beside destroy()', async () => {
     const world = await busy()
     const states = [closing(world), closing(world)]

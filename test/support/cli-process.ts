@@ -17,11 +17,12 @@ export interface CliRun {
   readonly done: Promise<CliOutcome>
 }
 
-export function startCli(words: readonly string[], env: NodeJS.ProcessEnv = {}): CliRun {
+export function startCli(words: readonly string[], env: NodeJS.ProcessEnv = {}, cwd?: string): CliRun {
   const { REDIS_URL, COLUMNS, ...inherited } = process.env
   const child = spawn(process.execPath, [CLI, ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...inherited, ...env },
+    cwd,
   })
   const outcome: CliOutcome = { code: null, stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

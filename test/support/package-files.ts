@@ -33,9 +33,15 @@ export function packedFiles(): string[] {
 /** The .js for each .ts of a folder, from there on. */
 export function modulesOf(folder: string): string[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts'))
+    .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
     .map((path) => path.replace(/\.ts$/, '.js'))
     .sort()
+}
+
+/** The files of the dashboard's page below dist: ours as they are, and what the build makes of uPlot. */
+export function pageFiles(): string[] {
+  const own = readdirSync(join(ROOT, 'src/tools/dashboard-page')).filter((name) => !name.endsWith('.d.ts'))
+  return [...own, 'uplot.css', 'uplot.js'].map((name) => `tools/dashboard-page/${name}`).sort()
 }
 
 /** Up from the compiled file to the folder that holds the sources. */

@@ -185,6 +185,8 @@ export class World {
   /** Connections that existed at dials that went above the limit. */
   readonly tooMany: number[] = []
   releases = 0
+  /** Whether somebody waits, as the pool told it last. */
+  isAwaited = false
   /** Called from inside the pool's events, as a user's listener is. */
   readonly on: {
     made: (connection: Connection, owner: ConnectionOwner) => void
@@ -258,6 +260,9 @@ export class World {
         exhausted: (error) => this.exhaustions.push(error),
         resized: (change) => this.resizes.push(change),
         pushed: () => {},
+      },
+      keepAlive: (isWanted) => {
+        this.isAwaited = isWanted
       },
     })
   }

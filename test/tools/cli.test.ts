@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { VERSION } from '../../src/index.js'
 import { nearest, readCommandLine } from '../../src/tools/command-line.js'
+import { SPECS } from '../../src/tools/commands.js'
 import { type CliOutcome, type CliRun, startCli } from '../support/cli-process.js'
 import { freePort } from '../support/free-port.js'
 import { findBinary, liveSkip } from '../support/redis-binary.js'
@@ -26,8 +27,11 @@ describe('respool', () => {
       const { code, stdout, stderr } = await run(words)
       assert.deepEqual([code, stderr], [0, ''], words.join(' '))
       assert.match(stdout, /^respool: .*\n\nUsage: respool <command>/)
-      assert.match(stdout, /^ {2}demo {2}\S/m)
-      assert.doesNotMatch(stdout, /bench|doctor|simulate|top\b/)
+      const commands = /\nCommands:\n([\s\S]*?)\n\n/.exec(stdout)?.[1] ?? ''
+      assert.deepEqual(
+        [...commands.matchAll(/^ {2}(\S+)/gm)].map(([, name]) => name),
+        Object.keys(SPECS),
+      )
     }
   })
 
@@ -87,6 +91,13 @@ describe('the words after respool', () => {
     assert.deepEqual([...line.values.values], [['url', 'redis://b']])
   })
 
+  it('may have a value several times, of which a command that wants one takes the last', () => {
+    const line = readCommandLine(['top', '--pool', 'http://a', '--once', '--pool', 'http://b'], 80)
+    assert.ok(line.kind === 'run')
+    assert.deepEqual(line.values.lists.get('pool'), ['http://a', 'http://b'])
+    assert.equal(line.values.values.get('pool'), 'http://b')
+  })
+
   it('are refused when a value is missing, is too much, or has no place', () => {
     assert.equal(complaintOf('demo', '--url'), 'respool: --url needs a value: --url <URL>')
     assert.equal(complaintOf('demo', '--url', '--json'), 'respool: --url needs a value: --url <URL>')
@@ -94,7 +105,17 @@ describe('the words after respool', () => {
     assert.equal(complaintOf('demo', '--json=yes'), 'respool: --json takes no value')
     assert.equal(complaintOf('demo', 'again'), "respool demo: unexpected 'again'")
     assert.equal(complaintOf('--json'), "respool: unknown option '--json'; known: --help, --version")
-    assert.equal(complaintOf('constructor'), "respool: unknown command 'constructor'; known: demo")
+    assert.equal(
+      complaintOf('constructor'),
+      `respool: unknown command 'constructor'; known: ${Object.keys(SPECS).join(', ')}`,
+    )
+    assert.equal(complaintOf('completions'), 'respool completions: expected a shell: bash, zsh, fish')
+    assert.equal(
+      complaintOf('completions', 'tcsh'),
+      "respool completions: unknown shell 'tcsh'; known: bash, zsh, fish",
+    )
+    assert.equal(complaintOf('completions', 'bash', 'zsh'), "respool completions: unexpected 'zsh'")
+    assert.equal(complaintOf('top', '--sort', 'x'), 'respool: --sort: expected one of count, age, idle, memory, name')
     assert.equal(complaintOf('demo', '--__proto__'), complaintOf('demo', '--toString').replace('toString', '__proto__'))
   })
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from '../../../src/index.js'
 import { CANARY, Scanner } from '../../support/canary.js'
-import { field, modulesOf, packedFiles, ROOT, SCRIPTS_ON_INSTALL } from '../../support/package-files.js'
+import { field, modulesOf, packedFiles, pageFiles, ROOT, SCRIPTS_ON_INSTALL } from '../../support/package-files.js'
 import { RedisProcess } from '../../support/redis-process.js'
 import * as places from '../../support/secrets.js'
 import type { Context, Outcome, Row } from '../row.js'
@@ -55,7 +55,8 @@ async function lookEverywhere(scanner: Scanner, context: Context): Promise<numbe
 
 async function published(_: Context): Promise<Outcome> {
   const files = packedFiles()
-  const expected = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']
+  const page = pageFiles().map((path) => `dist/${path}`)
+  const expected = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', ...page]
   const modules = modulesOf('src').flatMap((path) => [`dist/${path}`, `dist/${path.replace(/\.js$/, '.d.ts')}`])
   const strange = files.filter((path) => !expected.includes(path) && !modules.includes(path))
   const missing = expected

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../../live/support-live.js'
 import { pick, type Random, seededFor } from '../../support/random.js'
+import { unbalanced } from '../books.js'
 import { collect } from '../memory.js'
 import { recovery } from '../recovery.js'
 import type { Context, Outcome } from '../row.js'
@@ -138,12 +139,8 @@ async function settle(stage: Stage, tally: Tally): Promise<void> {
 }
 
 function unaccounted({ subject }: Stand): number {
-  const { connections, counters, waiting, inFlight } = subject.redis.pool.stats()
-  const { opened, acquired, released, closed } = counters
-  const { 'connect-failed': _refused, 'handshake-failed': _unready, ...ends } = closed
-  const ended = Object.values(ends).reduce((sum, count) => sum + count, 0)
-  const live = connections.total - connections.connecting - connections.closing
-  return Math.abs(opened - ended - live) + Math.abs(acquired - released) + waiting.total + inFlight
+  const stats = subject.redis.pool.stats()
+  return unbalanced(stats) + stats.waiting.total + stats.inFlight
 }
 
 async function weigh(): Promise<NodeJS.MemoryUsage> {
