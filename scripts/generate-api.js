@@ -95,7 +95,7 @@ Under the other names, which libraries have for the same, an option is not accep
     optionTable(call.recordTable, values('pool/history.d.ts', 'RecordSettings')),
     '### Of an advice',
     'For `pool.advice(…)`.',
-    optionTable(advice.adviceOptionTable, values('pool/advice-facts.d.ts', 'AdviceTerms')),
+    optionTable(advice.adviceOptionTable, values('pool/advice-options.d.ts', 'AdviceTerms')),
     '### Of closing',
     'For `close(…)`.',
     optionTable(call.closeTable, values('client/call-options.d.ts', 'CloseOptions')),

@@ -4,11 +4,6 @@ import type { Load } from './load.js'
 import type { ResolvedPoolOptions } from './options.js'
 import type { ClientCounts } from './server-limits.js'
 
-export interface AdviceTerms {
-  readonly targetWait: number
-  readonly percentile: number
-}
-
 export interface AdviceFacts {
   readonly load: Load
   readonly settings: Pick<ResolvedPoolOptions, 'acquireTimeout' | 'commandTimeout' | 'pipelining'>

@@ -1,7 +1,11 @@
 // Owns the options of an advice. Knows no pool.
 
 import { custom, duration, type OptionTable, readOptions } from '../base/option-table.js'
-import type { AdviceTerms } from './advice-facts.js'
+
+export interface AdviceTerms {
+  readonly targetWait: number
+  readonly percentile: number
+}
 
 const isShare = (value: unknown): value is number => typeof value === 'number' && value > 0 && value < 1
 

@@ -1,5 +1,4 @@
-// Owns the lives of a pool's connections: made, lent, given back, drained, doomed, gone. Everything that happens to one
-// arrives here and ends in a move on the roster. Knows no callers by name and no policy of who is served first.
+// Owns the lives of a pool's connections: what happens to one arrives here, and ends in a move on the roster. No policy.
 
 import type { Clock } from '../base/clock.js'
 import type { CloseReason, ConnectionError, ReplyError } from '../base/errors.js'

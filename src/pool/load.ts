@@ -40,7 +40,12 @@ export function readLoad(record: Iterable<Borrowing>, standing: Standing, now: n
     window,
     borrowings: all.length,
     callers: callersOf(callers, now),
-    staying: standing.holding + waiting + peakOf(parked, now) + others.length - callers.length,
+    staying:
+      standing.holding +
+      waiting +
+      Math.max(usualOf(parked, now), parked.filter(isHolding).length) +
+      others.length -
+      callers.length,
     peak: peakOf(all, now) + standing.holding,
     unserved: all.filter(({ waited }) => Number.isNaN(waited)).length,
     commands: all.filter(({ kind }) => kind === 'command').length,
@@ -53,20 +58,45 @@ function endOf({ asked, waited, held }: Borrowing, now: number): number {
   return Number.isNaN(held) ? now : asked + waited + held
 }
 
+function isHolding({ waited, held }: Borrowing): boolean {
+  return Number.isNaN(held) && !Number.isNaN(waited)
+}
+
 /** It has it still, and for so long. */
-function isHeldFor({ asked, waited, held }: Borrowing, ms: number, now: number): boolean {
-  return Number.isNaN(held) && !Number.isNaN(waited) && now - asked - waited >= ms && ms > 0
+function isHeldFor(borrowing: Borrowing, ms: number, now: number): boolean {
+  return ms > 0 && isHolding(borrowing) && now - borrowing.asked - borrowing.waited >= ms
 }
 
 /**
- * A consumer calls its blocking command again and again: of as many connections as are ever in use, most are at any
- * time. Where blocking commands come and go like others, only few are.
+ * A consumer calls its blocking command again and again: most of the connections that are in use now and then are in use
+ * at any time. Where blocking commands come and go like others, only few are.
  */
 function areParked(consumers: readonly Borrowing[], end: number, now: number): boolean {
   const [first] = consumers
   if (first === undefined) return false
   const used = consumers.reduce((sum, borrowing) => sum + endOf(borrowing, now) - borrowing.asked, 0)
-  return used >= (peakOf(consumers, now) * (end - first.asked)) / 2
+  return used >= (usualOf(consumers, now) * (end - first.asked)) / 2
+}
+
+/** How many were there at once, but for a twentieth of the time: when consumers start anew, old and new ones overlap. */
+function usualOf(borrowings: readonly Borrowing[], now: number): number {
+  const steps = borrowings.flatMap((borrowing) => [
+    { at: borrowing.asked, change: 1 },
+    { at: endOf(borrowing, now), change: -1 },
+  ])
+  steps.sort((a, b) => a.at - b.at || a.change - b.change)
+  const times: number[] = []
+  let level = 0
+  for (const [index, { at, change }] of steps.entries()) {
+    level += change
+    times[level] = (times[level] ?? 0) + (steps[index + 1]?.at ?? at) - at
+  }
+  let left = times.reduce((sum, time) => sum + time, 0) * 0.05
+  for (let usual = times.length - 1; usual > 0; usual--) {
+    left -= times[usual] ?? 0
+    if (left < 0) return usual
+  }
+  return borrowings.length > 0 ? 1 : 0
 }
 
 /** How many held or wanted a connection at once, at most. */
@@ -83,17 +113,19 @@ function peakOf(borrowings: readonly Borrowing[], now: number): number {
 }
 
 function callersOf(borrowings: readonly Borrowing[], now: number): Callers {
-  const known = borrowings.filter(({ waited }) => !Number.isNaN(waited))
-  const holds = known.map((borrowing) => endOf(borrowing, now) - borrowing.asked - borrowing.waited)
-  let unknown = 0
-  let next = 0
-  const held = borrowings.flatMap(({ waited }) => {
-    // Who never got a connection would have held it for as long as others do: one after the other stands for them.
-    if (Number.isNaN(waited)) return holds.length === 0 ? [] : [holds[(unknown++ * 7_919) % holds.length] ?? 0]
-    return [holds[next++] ?? 0]
-  })
-  return {
-    asked: Float64Array.from(held.length === 0 ? [] : borrowings, ({ asked }) => asked),
-    held: Float64Array.from(held),
+  const asked = new Float64Array(borrowings.length)
+  const held = new Float64Array(borrowings.length)
+  const known: number[] = []
+  for (const [index, borrowing] of borrowings.entries()) {
+    asked[index] = borrowing.asked
+    held[index] = endOf(borrowing, now) - borrowing.asked - borrowing.waited
+    if (!Number.isNaN(borrowing.waited)) known.push(held[index] ?? 0)
   }
+  if (known.length === 0) return { asked: new Float64Array(), held: new Float64Array() }
+  // Who never got a connection would have held it for as long as others do: one after the other stands for them.
+  let unknown = 0
+  for (const [index, hold] of held.entries()) {
+    if (Number.isNaN(hold)) held[index] = known[(unknown++ * 7_919) % known.length] ?? 0
+  }
+  return { asked, held }
 }

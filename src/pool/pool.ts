@@ -4,11 +4,13 @@ import { backoff } from '../base/backoff.js'
 import type { Clock, Timer } from '../base/clock.js'
 import type { CloseReason } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
+import type { Connection } from '../connection/connection.js'
 import { Request } from '../connection/request.js'
 import type { Argument } from '../resp/encoder.js'
 import type { Advice } from './advice.js'
-import type { AdviceTerms } from './advice-facts.js'
+import type { AdviceTerms } from './advice-options.js'
 import { Advisor } from './advisor.js'
+import { Autosize } from './autosize.js'
 import type { Phase, PoolDependencies } from './contract.js'
 import { PoolCore } from './core.js'
 import { closedError } from './endings.js'
@@ -39,20 +41,29 @@ export class Pool {
   readonly #deps: PoolDependencies
   readonly #core: PoolCore
   readonly #madeAt: number
+  readonly #advisor: Advisor
+  readonly #autosize: Autosize | undefined
   readonly #recorders = new Set<Recorder>()
   /** Who wants to know when it begins to end. */
   readonly #whenEnding = new Set<() => void>()
-  readonly #advisor: Advisor
   #ending: { readonly promise: Promise<void>; done(): void } | undefined
   /** When the end comes at the latest. */
   #limit: Timer | undefined
   #limitAt = Number.POSITIVE_INFINITY
 
   constructor(deps: PoolDependencies) {
-    this.#deps = { ...deps, events: tapped(deps.events, (event) => this.#note(event)) }
+    const events = tapped(deps.events, (event) => this.#note(event))
+    const opened = (connection: Connection): void => {
+      this.#autosize?.start()
+      events.opened(connection)
+    }
+    this.#deps = { ...deps, events: { ...events, opened } }
     this.#madeAt = deps.clock.now()
     this.#core = new PoolCore(this.#deps, () => this.stats())
     this.#advisor = new Advisor(this.#core, deps.settings)
+    const { autosize } = deps.settings
+    this.#autosize =
+      autosize && new Autosize(this.#core, this.#advisor, autosize, (to, because) => this.#setSize(to, because))
   }
 
   get clock(): Clock {
@@ -192,6 +203,10 @@ export class Pool {
     if (to !== from) this.#deps.events.resized({ from, to, because })
   }
 
+  #setSize(maxConnections: number, because: string): void {
+    this.resize({ ...this.limits, maxConnections }, because)
+  }
+
   /** Replaces every connection gracefully: none takes new work, each ends when it has answered. */
   retire(): void {
     const core = this.#core
@@ -262,6 +277,7 @@ export class Pool {
     this.#limit?.cancel()
     core.supply.stop()
     core.keeper.stop()
+    this.#autosize?.stop()
     const error = closedError()
     core.dispatch.turnAway(error)
     core.room.stop()
@@ -296,17 +312,12 @@ export class Pool {
     for (const callback of [...this.#whenEnding]) if (this.#whenEnding.delete(callback)) callback()
   }
 
-  stats(options: StatsOptions = {}): PoolStats {
-    return snapshot(this.#core, this.#deps, this.#madeAt, options)
-  }
-
   /** From what is remembered now; what the server allows is asked for at the first call, and known at a later one. */
   advice(terms: AdviceTerms): Advice {
     return this.#advisor.advise(terms)
   }
 
-  /** Starts asking for it now, where a connection is there. */
-  askServer(): void {
-    this.#advisor.askServer()
+  stats(options: StatsOptions = {}): PoolStats {
+    return snapshot(this.#core, this.#deps, this.#madeAt, options)
   }
 }

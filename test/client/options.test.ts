@@ -179,6 +179,7 @@ describe('defaults', () => {
     assert.deepEqual(pool, {
       maxConnections: 10,
       minConnections: 0,
+      autosize: undefined,
       lanes: 2,
       pipelining: 1_000,
       acquireTimeout: 5_000,
