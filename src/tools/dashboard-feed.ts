@@ -19,6 +19,7 @@ const MOST_FAILURES = 8
 
 /** How old an advice may be, in ms. */
 const ADVICE_GOOD_FOR = 3_000
+const FIRST_ADVICE_GOOD_FOR = 900
 
 /** Changes of what is wrong that are kept. */
 const MOST_FINDINGS = 50
@@ -106,7 +107,9 @@ export class PoolFeed {
   /** At most some seconds old: calculating it takes milliseconds, and it changes slowly. */
   advice(): Advice {
     const now = performance.now()
-    if (this.#advice === undefined || now - this.#advice.at > ADVICE_GOOD_FOR) {
+    // The first advice asks the server for what the second one knows.
+    const isWhole = this.#advice?.advice.evidence.server !== undefined
+    if (this.#advice === undefined || now - this.#advice.at > (isWhole ? ADVICE_GOOD_FOR : FIRST_ADVICE_GOOD_FOR)) {
       this.#advice = { at: now, advice: this.pool.advice() }
     }
     return this.#advice.advice

@@ -1,7 +1,7 @@
 // Owns what is said of the pool as it is now: what is wrong, each connection, the figures.
 
 import { byId, make, setText } from './dom.js'
-import { bytes, clock, count, counted, duration, perSecond } from './format.js'
+import { bytes, clock, count, counted, duration, perSecond, sentence } from './format.js'
 import { PLACES } from './states.js'
 
 /** @import { News } from '../dashboard-messages.js' */
@@ -38,11 +38,6 @@ export function showVerdict({ finding, last, stats }) {
     byId('spoken'),
     isOver ? 'The pool is closed' : cause === 'healthy' ? 'The pool is healthy' : `${cause}: ${MEANING[cause]}`,
   )
-}
-
-/** @param {string} text */
-function sentence(text) {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
 }
 
 /** @param {News} news */
