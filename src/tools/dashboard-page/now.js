@@ -101,6 +101,8 @@ export function showFigures({ stats, loopDelay }, point) {
   /** @param {string} column */
   const time = (column) => (point[column] === null || point[column] === undefined ? '–' : duration(point[column]))
   const failed = rate('failed')
+  const inVain = counters.timedOut + counters.expired + counters.turnedAway
+  const vain = inVain > 0 ? `, ${count(inVain)} in vain so far` : ''
   const failures = `of ${perSecond(rate('calls'))}`
   fill([
     [
@@ -111,7 +113,7 @@ export function showFigures({ stats, loopDelay }, point) {
     [
       'Callers who wait',
       count(waiting.total),
-      waiting.total > 0 ? `the first for ${duration(waiting.longest)}` : `at most ${count(peaks.waiting)} so far`,
+      `${waiting.total > 0 ? `the first for ${duration(waiting.longest)}` : `at most ${count(peaks.waiting)} so far`}${vain}`,
       waiting.total > 0,
     ],
     ['Calls', perSecond(rate('calls')), `${counted(inFlight, 'command')} in flight`],
