@@ -62,6 +62,7 @@ export type {
 } from './command/definitions.js'
 export type { CredentialsProvider, StreamingCredentials } from './connection/credentials.js'
 export type { Advice, AdviceEvidence, AdviceOptions, OptionAdvice, SizeForecast } from './pool/advice.js'
+export type { AutosizeOptions } from './pool/autosize-options.js'
 export type { ClientSideCacheOptions } from './pool/cache-options.js'
 export type { CacheStats } from './pool/client-side-cache.js'
 export type { Resize } from './pool/contract.js'

@@ -42,7 +42,7 @@ export function sizeNeeded(facts: AdviceFacts, terms: AdviceTerms): number | und
   return Math.min(needed, roomOf(facts.server.counts))
 }
 
-function fewestBorrowings({ percentile }: AdviceTerms): number {
+export function fewestBorrowings({ percentile }: AdviceTerms): number {
   return Math.max(FEWEST, Math.ceil(2 / (1 - percentile) - 1e-6))
 }
 
@@ -53,7 +53,7 @@ function hasSeenEnough({ callers, staying }: Load, terms: AdviceTerms): boolean 
 }
 
 /** How many connections this pool may have at most, for the server's sake. */
-function roomOf(counts: ClientCounts | undefined): number {
+export function roomOf(counts: ClientCounts | undefined): number {
   return counts === undefined
     ? Number.POSITIVE_INFINITY
     : Math.max(1, counts.maxClients - counts.connected + counts.ours)

@@ -3,14 +3,19 @@
 
 import type { Advice } from './advice.js'
 import type { AdviceFacts, AdviceTerms } from './advice-facts.js'
-import { advise, sizeNeeded } from './advise.js'
+import { advise, fewestBorrowings, roomOf, sizeNeeded } from './advise.js'
 import type { PoolCore } from './core.js'
+import type { Borrowing } from './demand.js'
 import { readLoad } from './load.js'
 import type { ResolvedPoolOptions } from './options.js'
 import { ServerLimits } from './server-limits.js'
 
-/** How long an advice is good for, in ms. */
+/** How long an advice is good for, in ms, and from how many borrowings on it takes so long that this matters. */
 const GOOD_FOR = 1_000
+const COSTLY = 1_000
+
+/** A pool that sizes itself goes by the borrowings of so many ms, or the last few where these are not enough. */
+const RECENT = 300_000
 
 export class Advisor {
   readonly #core: PoolCore
@@ -34,19 +39,30 @@ export class Advisor {
     const now = this.#core.now()
     const { maxConnections, minConnections } = this.#core.limits
     const key = JSON.stringify([terms, maxConnections, minConnections, this.#limits.state])
-    if (this.#last?.terms === key && now - this.#last.at < GOOD_FOR) return this.#last.advice
-    const advice = advise(this.#facts(now), terms)
+    if (this.#core.demand.count > COSTLY && this.#last?.terms === key && now - this.#last.at < GOOD_FOR)
+      return this.#last.advice
+    const advice = advise(this.#facts(this.#core.demand, now), terms)
     this.#last = { at: now, terms: key, advice }
     return advice
   }
 
-  /** How many connections are needed, calculated with less effort; undefined when too little was seen. */
-  sizeNeeded(terms: AdviceTerms): number | undefined {
-    this.askServer()
-    return sizeNeeded(this.#facts(this.#core.now()), terms)
+  /** How many connections this pool may have at most, for the server's sake. */
+  get room(): number {
+    return roomOf(this.#limits.counts)
   }
 
-  #facts(now: number): AdviceFacts {
+  /** How many connections are needed of late, calculated with less effort; undefined when too little was seen. */
+  sizeNeeded(terms: AdviceTerms): number | undefined {
+    this.askServer()
+    const now = this.#core.now()
+    const record = [...this.#core.demand]
+    const since = record.findIndex(({ asked }) => asked >= now - RECENT)
+    const fewest = Math.max(0, record.length - fewestBorrowings(terms))
+    const recent = record.slice(since < 0 ? fewest : Math.min(since, fewest))
+    return sizeNeeded(this.#facts(recent, now), terms)
+  }
+
+  #facts(record: Iterable<Borrowing>, now: number): AdviceFacts {
     const { dispatch, roster, counters, limits, demand } = this.#core
     const standing = {
       holding: roster.at('leased').filter(({ holder }) => holder !== undefined && !demand.remembers(holder)).length,
@@ -55,7 +71,7 @@ export class Advisor {
     const times = roster.times(now)
     const isShared = !dispatch.classic && times.shared + times.late + times.draining > 0
     return {
-      load: readLoad(demand, standing, now),
+      load: readLoad(record, standing, now),
       settings: this.#settings,
       maxConnections: limits.maxConnections,
       minConnections: limits.minConnections,

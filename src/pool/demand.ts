@@ -9,6 +9,8 @@ const FIRST = 64
 
 const KINDS: readonly Holder['kind'][] = ['lease', 'stream', 'command', 'blocking']
 
+const CODES: Readonly<Record<Holder['kind'], number>> = { lease: 0, stream: 1, command: 2, blocking: 3 }
+
 /** One who asked for a connection to itself. */
 export interface Borrowing {
   readonly kind: Holder['kind']
@@ -37,7 +39,7 @@ export class Demand {
     this.#asked[index] = now
     this.#waited[index] = Number.NaN
     this.#held[index] = Number.NaN
-    this.#kind[index] = KINDS.indexOf(kind)
+    this.#kind[index] = CODES[kind]
     return this.count++
   }
 

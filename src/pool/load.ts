@@ -83,17 +83,19 @@ function peakOf(borrowings: readonly Borrowing[], now: number): number {
 }
 
 function callersOf(borrowings: readonly Borrowing[], now: number): Callers {
-  const known = borrowings.filter(({ waited }) => !Number.isNaN(waited))
-  const holds = known.map((borrowing) => endOf(borrowing, now) - borrowing.asked - borrowing.waited)
-  let unknown = 0
-  let next = 0
-  const held = borrowings.flatMap(({ waited }) => {
-    // Who never got a connection would have held it for as long as others do: one after the other stands for them.
-    if (Number.isNaN(waited)) return holds.length === 0 ? [] : [holds[(unknown++ * 7_919) % holds.length] ?? 0]
-    return [holds[next++] ?? 0]
-  })
-  return {
-    asked: Float64Array.from(held.length === 0 ? [] : borrowings, ({ asked }) => asked),
-    held: Float64Array.from(held),
+  const asked = new Float64Array(borrowings.length)
+  const held = new Float64Array(borrowings.length)
+  const known: number[] = []
+  for (const [index, borrowing] of borrowings.entries()) {
+    asked[index] = borrowing.asked
+    held[index] = endOf(borrowing, now) - borrowing.asked - borrowing.waited
+    if (!Number.isNaN(borrowing.waited)) known.push(held[index] ?? 0)
   }
+  if (known.length === 0) return { asked: new Float64Array(), held: new Float64Array() }
+  // Who never got a connection would have held it for as long as others do: one after the other stands for them.
+  let unknown = 0
+  for (const [index, hold] of held.entries()) {
+    if (Number.isNaN(hold)) held[index] = known[(unknown++ * 7_919) % known.length] ?? 0
+  }
+  return { asked, held }
 }

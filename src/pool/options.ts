@@ -14,6 +14,7 @@ import {
   text,
 } from '../base/option-table.js'
 import { RETRY_MODES, type RetryMode } from '../command/repeat.js'
+import { type AutosizeOptions, type AutosizeValues, readAutosize } from './autosize-options.js'
 import { type ClientSideCacheOptions, type ClientSideCacheValues, readClientSideCache } from './cache-options.js'
 import type { BackoffStrategy } from './supply.js'
 
@@ -22,6 +23,12 @@ export interface PoolValues {
   readonly maxConnections: number
   /** Connections kept open even when idle. Default 0. */
   readonly minConnections: number
+  /**
+   * Whether the pool sizes itself: quickly up, slowly down, as `advice()` says, telling of each change in the event
+   * `resize`. `true`: up to `maxConnections`; `{ min, max, targetWait, percentile }`: from `min` to `max`, beginning
+   * with `maxConnections`. Default `false`.
+   */
+  readonly autosize: boolean | AutosizeOptions
   /** Shared connections that regular commands are spread over by key; never more than the pool may have. Default 2. */
   readonly lanes: number
   /** Commands that may be in flight on one shared connection; 1 = every command borrows a whole one. Default 1 000. */
@@ -72,7 +79,8 @@ export interface PoolValues {
 export interface PoolOptions extends OptionsOf<PoolValues> {}
 
 /** The options as code reads them: checked and complete. */
-export interface ResolvedPoolOptions extends Omit<PoolValues, 'leakTracking' | 'clientSideCache'> {
+export interface ResolvedPoolOptions extends Omit<PoolValues, 'leakTracking' | 'clientSideCache' | 'autosize'> {
+  readonly autosize: Readonly<AutosizeValues> | undefined
   readonly leakTracking: boolean
   readonly clientSideCache: Readonly<ClientSideCacheValues> | undefined
 }
@@ -95,8 +103,23 @@ const limits: OptionTable<PoolLimits> = {
   }),
 }
 
+const isSwitch = (value: unknown): value is boolean | AutosizeOptions =>
+  typeof value === 'boolean' || isPlainObject(value)
+
 export const poolOptionTable: OptionTable<PoolValues> = {
   ...limits,
+  autosize: {
+    ...custom<boolean | AutosizeOptions>({
+      kind: 'object',
+      default: false,
+      expected: 'true, false or an object such as { min, max, targetWait, percentile }',
+      accepts: isSwitch,
+      fromUrl: true,
+      also: ['autoScale', 'dynamic', 'adaptive'],
+      doc: 'Whether the pool sizes itself, up to maxConnections or from min to max; see [sizing](docs/sizing.md#a-pool-that-sizes-itself).',
+    }),
+    fromText: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
+  },
   lanes: integer({
     default: 2,
     min: 1,
@@ -217,7 +240,9 @@ export function readPoolOptions(
   if (isGiven('lanes')) rejectAbove(values, 'lanes', 'maxConnections')
   const { leakTracking = values.leakThreshold > 0, clientSideCache } = values
   const cache = clientSideCache === undefined ? undefined : readClientSideCache(clientSideCache)
-  return Object.freeze({ ...values, leakTracking, clientSideCache: cache })
+  const autosize = readAutosize(values.autosize, values)
+  const maxConnections = firstSize(values.maxConnections, isGiven('maxConnections'), autosize)
+  return Object.freeze({ ...values, maxConnections, leakTracking, clientSideCache: cache, autosize })
 }
 
 /** Reads what `resize` was given; what it leaves out stays as it is. */
@@ -229,6 +254,14 @@ export function readPoolLimits(input: unknown, current: PoolLimits): PoolLimits 
   const values = readOptions(table, input, 'resize()')
   rejectAbove(values, 'minConnections', 'maxConnections')
   return values
+}
+
+/** The default need not lie within the bounds of a pool that sizes itself; what was given must. */
+function firstSize(size: number, isGiven: boolean, bounds: Readonly<AutosizeValues> | undefined): number {
+  const { min = size, max = size } = bounds ?? {}
+  const within = Math.min(max, Math.max(min, size))
+  if (!isGiven || within === size) return within
+  throw new OptionError(`maxConnections: expected ${min} to ${max}, which are the bounds of autosize, got ${size}`)
 }
 
 function rejectAbove<Name extends string>(values: Readonly<Record<Name, number>>, low: Name, high: Name): void {

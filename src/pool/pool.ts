@@ -4,11 +4,13 @@ import { backoff } from '../base/backoff.js'
 import type { Clock } from '../base/clock.js'
 import type { CloseReason } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
+import type { Connection } from '../connection/connection.js'
 import { Request } from '../connection/request.js'
 import type { Argument } from '../resp/encoder.js'
 import type { Advice } from './advice.js'
 import type { AdviceTerms } from './advice-facts.js'
 import { Advisor } from './advisor.js'
+import { Autosize } from './autosize.js'
 import type { Phase, PoolDependencies } from './contract.js'
 import { PoolCore } from './core.js'
 import { closedError } from './endings.js'
@@ -39,17 +41,26 @@ export class Pool {
   readonly #deps: PoolDependencies
   readonly #core: PoolCore
   readonly #madeAt: number
+  readonly #advisor: Advisor
+  readonly #autosize: Autosize | undefined
   readonly #recorders = new Set<Recorder>()
   /** Who wants to know when it begins to end. */
   readonly #whenEnding = new Set<() => void>()
-  readonly #advisor: Advisor
   #ending: { readonly promise: Promise<void>; done(): void } | undefined
 
   constructor(deps: PoolDependencies) {
-    this.#deps = { ...deps, events: tapped(deps.events, (event) => this.#note(event)) }
+    const events = tapped(deps.events, (event) => this.#note(event))
+    const opened = (connection: Connection): void => {
+      this.#autosize?.start()
+      events.opened(connection)
+    }
+    this.#deps = { ...deps, events: { ...events, opened } }
     this.#madeAt = deps.clock.now()
     this.#core = new PoolCore(this.#deps, () => this.stats())
     this.#advisor = new Advisor(this.#core, deps.settings)
+    const { autosize } = deps.settings
+    this.#autosize =
+      autosize && new Autosize(this.#core, this.#advisor, autosize, (to, because) => this.#setSize(to, because))
   }
 
   get clock(): Clock {
@@ -171,6 +182,10 @@ export class Pool {
     if (to !== from) this.#deps.events.resized({ from, to, because })
   }
 
+  #setSize(maxConnections: number, because: string): void {
+    this.resize({ ...this.limits, maxConnections }, because)
+  }
+
   /** Replaces every connection gracefully: none takes new work, each ends when it has answered. */
   retire(): void {
     const core = this.#core
@@ -232,6 +247,7 @@ export class Pool {
     this.#tellEnding()
     core.supply.stop()
     core.keeper.stop()
+    this.#autosize?.stop()
     const error = closedError()
     core.dispatch.turnAway(error)
     core.room.stop()
@@ -266,17 +282,12 @@ export class Pool {
     for (const callback of [...this.#whenEnding]) if (this.#whenEnding.delete(callback)) callback()
   }
 
-  stats(options: StatsOptions = {}): PoolStats {
-    return snapshot(this.#core, this.#deps, this.#madeAt, options)
-  }
-
   /** From what is remembered now; what the server allows is asked for at the first call, and known at a later one. */
   advice(terms: AdviceTerms): Advice {
     return this.#advisor.advise(terms)
   }
 
-  /** Starts asking for it now, where a connection is there. */
-  askServer(): void {
-    this.#advisor.askServer()
+  stats(options: StatsOptions = {}): PoolStats {
+    return snapshot(this.#core, this.#deps, this.#madeAt, options)
   }
 }

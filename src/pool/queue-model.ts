@@ -11,15 +11,23 @@ export interface Callers {
 
 /** What waits are like with so many connections. */
 export interface Outcome {
-  /** Which share of the callers waits longer than was asked about, and how uncertain that is (one standard error). */
+  /** Which share of the callers waits longer than was asked about. */
   readonly share: number
-  readonly error: number
-  /** All waits, in ms. */
+  /** Callers that were looked at, and how long those waited who did, in ms. */
+  readonly callers: number
   readonly waits: DurationHistogram
+}
+
+/** What that share of all callers does not wait longer than, in ms. */
+export function waitOf({ callers, waits }: Outcome, share: number): number {
+  const served = callers - waits.count
+  return share * callers <= served ? 0 : waits.percentile((share * callers - served) / waits.count)
 }
 
 /** Callers that are looked at together; how much these groups differ tells how certain the result is. */
 const GROUP = 4_096
+
+const FEWEST_GROUPS = 4
 
 /** When it is so far from the line, in standard errors, nobody needs more callers to know on which side it is. */
 const CLEAR = 4
@@ -32,21 +40,17 @@ class Servers {
     this.#free = new Float64Array(count).fill(Number.NEGATIVE_INFINITY)
   }
 
-  /** Serves the next caller; gives how long it waits. */
+  /** Serves the next caller; gives how long it waits. Reads nothing beyond the end, which would be slow. */
   serve(asked: number, held: number): number {
     const free = this.#free
+    const last = free.length - 1
     const first = free[0] ?? 0
     const start = first > asked ? first : asked
     const end = start + held
-    const { length } = free
     let index = 0
-    for (let child = 1; child < length; child = 2 * index + 1) {
-      let least = free[child] ?? 0
-      const other = free[child + 1]
-      if (other !== undefined && other < least) {
-        least = other
-        child++
-      }
+    for (let child = 1; child <= last; child = 2 * index + 1) {
+      if (child < last && (free[child + 1] ?? 0) < (free[child] ?? 0)) child++
+      const least = free[child] ?? 0
       if (least >= end) break
       free[index] = least
       index = child
@@ -63,17 +67,20 @@ export function replay(callers: Callers, connections: number, longest: number): 
 
 /**
  * A long run of callers drawn from a record: the pauses between them and the times they hold are drawn separately, at
- * random. One record in its own order says little about its slowest hundredth, which is a few busy moments; drawn again
+ * random; pauses that depend on each other keep their order. One record in its own order says little about its slowest hundredth, which is a few busy moments; drawn again
  * and again, each pause and each hold meets many others. What is known is then limited by how well the record tells the
- * rate and the times, and no longer by which of them happened to coincide. That callers who come in waves wait longer
- * than this says is seen in `replay`.
+ * rate and the times, and no longer by which of them happened to coincide.
  */
 export class Resampled {
   readonly #callers: { asked: Float64Array; held: Float64Array }
   readonly #pauses: Float64Array
   readonly #held: Float64Array
+  /** Whether each pause is drawn, or all come in the order of the record, again and again. */
+  readonly #drawsPauses: boolean
   readonly #outcomes = new Map<number, Outcome>()
   #drawn = 0
+  /** Where in the record the last pause was. */
+  #next = 0
   #last = 0
   /** xorshift; the same record gives the same advice. */
   #state = 0x9e3779b9
@@ -84,6 +91,13 @@ export class Resampled {
     const error = Math.sqrt((variation(pauses) + variation(held)) / held.length)
     this.#pauses = pauses.map((pause) => pause / (1 + pressure * error))
     this.#held = held
+    this.#drawsPauses = areIndependent(pauses)
+    // Between one round and the next, so that no wave runs into another.
+    if (!this.#drawsPauses)
+      this.#pauses = Float64Array.of(
+        ...this.#pauses,
+        this.#pauses.reduce((a, b) => Math.max(a, b)),
+      )
     this.#callers = { asked: new Float64Array(length), held: new Float64Array(length) }
   }
 
@@ -103,7 +117,8 @@ export class Resampled {
     const [pauses, holds] = [this.#pauses, this.#held]
     let at = this.#last
     for (; this.#drawn < upTo; this.#drawn++) {
-      at += pauses[this.#random(pauses.length)] ?? 0
+      this.#next = this.#drawsPauses ? this.#random(pauses.length) : (this.#next + 1) % pauses.length
+      at += pauses[this.#next] ?? 0
       asked[this.#drawn] = at
       held[this.#drawn] = holds[this.#random(holds.length)] ?? 0
     }
@@ -118,6 +133,28 @@ export class Resampled {
     this.#state = state
     return Math.floor(((state >>> 0) / 2 ** 32) * below)
   }
+}
+
+/** As many pauses are added up to see whether they depend on each other, and so many sums are needed to tell. */
+const ADDED_UP = [8, 64] as const
+const SUMS = 16
+
+/**
+ * Sums of independent pauses vary as much as their number says. Those of pauses within waves that are alike vary less,
+ * and where some times are busier than others they vary more.
+ */
+function areIndependent(pauses: Float64Array): boolean {
+  const one = variation(pauses)
+  return ADDED_UP.every((length) => {
+    const count = Math.floor(pauses.length / length)
+    if (count < SUMS || one === 0) return true
+    const sums = Float64Array.from({ length: count }, (_, index) =>
+      pauses.subarray(index * length, (index + 1) * length).reduce((sum, each) => sum + each, 0),
+    )
+    const ratio = (variation(sums) * length) / one
+    const noise = 4 * Math.sqrt(2 / count)
+    return ratio < 1.5 + noise && ratio > 1 / (1.5 + noise)
+  })
 }
 
 /** The variance in units of the squared mean. */
@@ -141,6 +178,7 @@ function serveAll({ asked, held }: Callers, connections: number, longest: number
   const servers = new Servers(connections)
   const waits = new DurationHistogram()
   const longer: number[] = []
+  let callers = 0
   for (let from = 0; from < asked.length; from += GROUP) {
     const to = Math.min(asked.length, from + GROUP)
     draw?.(to)
@@ -148,15 +186,16 @@ function serveAll({ asked, held }: Callers, connections: number, longest: number
     for (let index = from; index < to; index++) {
       const wait = servers.serve(asked[index] ?? 0, held[index] ?? 0)
       if (index < warmUp) continue
-      waits.record(wait)
+      if (wait > 0) waits.record(wait)
       if (wait > longest) count++
     }
     if (to <= warmUp) continue
+    callers += to - from
     longer.push(count)
-    if (longer.length >= 6 && isClear(longer, line)) break
+    if (longer.length >= FEWEST_GROUPS && isClear(longer, line)) break
   }
-  const share = longer.reduce((sum, each) => sum + each, 0) / Math.max(1, waits.count)
-  return { share, error: errorOf(longer), waits }
+  const share = longer.reduce((sum, each) => sum + each, 0) / Math.max(1, callers)
+  return { share, callers, waits }
 }
 
 /** The standard error of the share, from how much the groups differ. */

@@ -2,7 +2,7 @@
 
 import type { SizeForecast } from './advice.js'
 import type { Load } from './load.js'
-import { type Outcome, Resampled, replay } from './queue-model.js'
+import { type Outcome, Resampled, replay, waitOf } from './queue-model.js'
 
 /** What is wanted, and of which kind of pool. */
 export interface SizingTerms {
@@ -80,14 +80,14 @@ export class Sizing {
       return { maxConnections, wait: lent < 0 ? Number.POSITIVE_INFINITY : 0, longer: 0 }
     if (lent <= this.held) return { maxConnections, wait: Number.POSITIVE_INFINITY, longer: 1 }
     const outcome = this.#outcome(lent)
-    return { maxConnections, wait: outcome.waits.percentile(1 - share), longer: outcome.share }
+    return { maxConnections, wait: waitOf(outcome, 1 - share), longer: outcome.share }
   }
 
   /** The wait that so many of a thousand do not exceed, in ms. */
   waitOf(share: number, maxConnections: number): number {
     const lent = maxConnections - this.kept(maxConnections) - this.#load.staying
     if (this.#load.callers.asked.length === 0) return 0
-    return lent <= this.held ? Number.POSITIVE_INFINITY : this.#outcome(lent).waits.percentile(share)
+    return lent <= this.held ? Number.POSITIVE_INFINITY : waitOf(this.#outcome(lent), share)
   }
 
   #neededToLend(): number {

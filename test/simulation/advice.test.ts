@@ -16,8 +16,8 @@ const PERCENTILE = 0.99
 const MEASURED = 16_384
 /** Fresh callers: in groups, until it is clear on which side of the target the percentile is, or so many were seen. */
 const GROUP = 10_000
-const FEWEST_GROUPS = 10
-const MOST_GROUPS = 100
+const FEWEST_GROUPS = 5
+const MOST_GROUPS = 60
 
 interface Trial {
   readonly workload: Workload

@@ -373,6 +373,8 @@ export class ModelConnection implements Transport {
       case 'SELECT':
         this.#database = Number(first)
         return OK
+      case 'INFO':
+        return this.#info()
       case 'CONFIG':
         return new Map<Wire, Wire>([[third, String(this.#server.timeout)]])
       case 'CLIENT':
@@ -405,6 +407,12 @@ export class ModelConnection implements Transport {
       default:
         return undefined
     }
+  }
+
+  #info(): Wire {
+    const { clients, openCount } = this.#server
+    if (clients === undefined) return new Error("NOPERM this user has no permissions to run the 'info' command")
+    return `# Clients\r\nconnected_clients:${openCount + clients.others}\r\nmaxclients:${clients.max}\r\n`
   }
 
   #unblock(id: number, how: string): Wire {

@@ -79,6 +79,8 @@ export class ModelServer {
   helloError: string | undefined
   /** What CONFIG GET timeout says, in seconds. */
   timeout = 0
+  /** What INFO clients says of others' connections and of maxclients; undefined where the user may not ask. */
+  clients: { readonly max: number; readonly others: number } | undefined
   /** Whether what is on its way when a client closes is still applied. */
   appliesOrphans = true
   readonly clock: Clock

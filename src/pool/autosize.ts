@@ -1,0 +1,122 @@
+// Owns how a pool sizes itself: quickly up, slowly down, within bounds. What size is needed it is told by the advisor.
+
+import type { Clock, Timer } from '../base/clock.js'
+import type { Advisor } from './advisor.js'
+import type { AutosizeValues } from './autosize-options.js'
+import type { DispatchLimits, Phase } from './contract.js'
+import type { Dispatch } from './dispatch.js'
+import type { Roster } from './roster.js'
+
+export interface AutosizeHost {
+  readonly clock: Clock
+  readonly phase: Phase
+  readonly limits: DispatchLimits
+  readonly dispatch: Dispatch
+  readonly roster: Roster
+}
+
+/** How often it looks whether somebody waits for too long, in ms. */
+const LOOK = 100
+
+/** How many looks until the needed size is calculated again. */
+const LOOKS = 50
+
+/** So many calculations in a row must agree before a pool gets smaller: a minute. */
+const AGREEING = 12
+
+/** Whoever waits for so many times the acceptable wait, and for so many ms, waits for too long. */
+const IMPATIENT = 10
+const SHORTEST = 100
+
+/**
+ * Up at once: when a caller waits ten times as long as is acceptable because all is lent, to as many as are held and
+ * wanted; and when a calculation from the last borrowings says so. Down only when all calculations of a minute were
+ * lower, to the highest of them, and only where that saves two connections or a tenth: a load that goes up and down a
+ * little changes nothing.
+ */
+export class Autosize {
+  readonly #host: AutosizeHost
+  readonly #advisor: Advisor
+  readonly #settings: AutosizeValues
+  readonly #resize: (to: number, because: string) => void
+  #timer: Timer | undefined
+  #looks = 0
+  /** What the last calculations said. */
+  #needed: number[] = []
+
+  constructor(
+    host: AutosizeHost,
+    advisor: Advisor,
+    settings: AutosizeValues,
+    resize: (to: number, because: string) => void,
+  ) {
+    this.#host = host
+    this.#advisor = advisor
+    this.#settings = settings
+    this.#resize = resize
+  }
+
+  /** Looks until there is no connection. */
+  start(): void {
+    if (this.#timer !== undefined || this.#host.phase !== 'open') return
+    const look = (): void => {
+      this.#timer = undefined
+      this.#look()
+      if (this.#host.roster.total > 0) this.start()
+    }
+    this.#timer = this.#host.clock.setTimeout(look, LOOK, true)
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+  }
+
+  #look(): void {
+    const { phase } = this.#host
+    if (phase !== 'open') return
+    this.#letIn()
+    if (++this.#looks % LOOKS === 0) this.#calculate()
+  }
+
+  /** Whoever waits because all is lent. */
+  #letIn(): void {
+    const { dispatch, roster, clock, limits } = this.#host
+    const first = dispatch.leases.first
+    if (first === undefined || dispatch.canServeMore(true)) return
+    const waited = clock.now() - first.since
+    const { length } = dispatch.leases
+    if (waited < Math.max(SHORTEST, this.#settings.targetWait * IMPATIENT)) return
+    const kept = limits.maxConnections - dispatch.maxLeases
+    const wanted = roster.leased + length + Math.max(kept, dispatch.classic ? 0 : 1)
+    const who = length === 1 ? 'a caller waits' : `${length} callers wait`
+    this.#needed = []
+    this.#grow(wanted, `${who} for a connection, up to ${Math.round(waited)} ms by now`)
+  }
+
+  #calculate(): void {
+    const needed = this.#advisor.sizeNeeded(this.#settings)
+    if (needed === undefined) return
+    const { targetWait, percentile } = this.#settings
+    const goal = `for ${percentile * 100} % of the borrowers to wait at most ${targetWait} ms`
+    this.#needed = [...this.#needed.slice(1 - AGREEING), needed]
+    this.#grow(needed, `${needed} ${needed === 1 ? 'is' : 'are'} needed ${goal}`)
+    const current = this.#host.limits.maxConnections
+    const most = this.#bounded(Math.max(...this.#needed))
+    const isWorth = most <= current - 2 && most <= current * 0.9
+    if (this.#needed.length < AGREEING || !isWorth) return
+    this.#needed = []
+    this.#resize(most, `for a minute no more than ${most} were needed ${goal}`)
+  }
+
+  #grow(wanted: number, because: string): void {
+    const to = this.#bounded(wanted)
+    if (to > this.#host.limits.maxConnections) this.#resize(to, because)
+  }
+
+  /** Within what was asked for, and never more than the server has room for. */
+  #bounded(size: number): number {
+    const { min, max } = this.#settings
+    return Math.max(min, this.#host.limits.minConnections, Math.min(size, max, this.#advisor.room))
+  }
+}
