@@ -187,14 +187,9 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
   }
 
   /**
-<<<<<<< HEAD
-   * How many connections the pool should have, and why: calculated from the last 16 384 borrowings at most, in some
-   * milliseconds. What the server allows is asked for in the background, so it is in the second advice at the latest.
-=======
    * How many connections the pool should have, and why: calculated from the last 16 384 borrowings, which takes some tens
    * of milliseconds when there are that many; within a second it is not calculated again. What the server allows is asked
    * for in the background, where a connection is there: a later advice knows it.
->>>>>>> advice
    * @throws OptionError
    */
   advice(options?: AdviceOptions): Advice {

@@ -218,7 +218,7 @@ class Chart {
     const options = {
       ...this.#size(),
       legend: { show: false },
-      padding: [8, 8, 0, 0],
+      padding: [8, 28, 0, 0],
       cursor: { drag: { x: false, y: false }, sync: { key: 'respool' }, points: { show: false }, y: false },
       hooks: { setCursor: [(chart) => this.#tell(chart.cursor.idx ?? undefined)] },
       scales: {
