@@ -40,7 +40,12 @@ export function readLoad(record: Iterable<Borrowing>, standing: Standing, now: n
     window,
     borrowings: all.length,
     callers: callersOf(callers, now),
-    staying: standing.holding + waiting + peakOf(parked, now) + others.length - callers.length,
+    staying:
+      standing.holding +
+      waiting +
+      Math.max(usualOf(parked, now), parked.filter(isHolding).length) +
+      others.length -
+      callers.length,
     peak: peakOf(all, now) + standing.holding,
     unserved: all.filter(({ waited }) => Number.isNaN(waited)).length,
     commands: all.filter(({ kind }) => kind === 'command').length,
@@ -53,20 +58,45 @@ function endOf({ asked, waited, held }: Borrowing, now: number): number {
   return Number.isNaN(held) ? now : asked + waited + held
 }
 
+function isHolding({ waited, held }: Borrowing): boolean {
+  return Number.isNaN(held) && !Number.isNaN(waited)
+}
+
 /** It has it still, and for so long. */
-function isHeldFor({ asked, waited, held }: Borrowing, ms: number, now: number): boolean {
-  return Number.isNaN(held) && !Number.isNaN(waited) && now - asked - waited >= ms && ms > 0
+function isHeldFor(borrowing: Borrowing, ms: number, now: number): boolean {
+  return ms > 0 && isHolding(borrowing) && now - borrowing.asked - borrowing.waited >= ms
 }
 
 /**
- * A consumer calls its blocking command again and again: of as many connections as are ever in use, most are at any
- * time. Where blocking commands come and go like others, only few are.
+ * A consumer calls its blocking command again and again: most of the connections that are in use now and then are in use
+ * at any time. Where blocking commands come and go like others, only few are.
  */
 function areParked(consumers: readonly Borrowing[], end: number, now: number): boolean {
   const [first] = consumers
   if (first === undefined) return false
   const used = consumers.reduce((sum, borrowing) => sum + endOf(borrowing, now) - borrowing.asked, 0)
-  return used >= (peakOf(consumers, now) * (end - first.asked)) / 2
+  return used >= (usualOf(consumers, now) * (end - first.asked)) / 2
+}
+
+/** How many were there at once, but for a twentieth of the time: when consumers start anew, old and new ones overlap. */
+function usualOf(borrowings: readonly Borrowing[], now: number): number {
+  const steps = borrowings.flatMap((borrowing) => [
+    { at: borrowing.asked, change: 1 },
+    { at: endOf(borrowing, now), change: -1 },
+  ])
+  steps.sort((a, b) => a.at - b.at || a.change - b.change)
+  const times: number[] = []
+  let level = 0
+  for (const [index, { at, change }] of steps.entries()) {
+    level += change
+    times[level] = (times[level] ?? 0) + (steps[index + 1]?.at ?? at) - at
+  }
+  let left = times.reduce((sum, time) => sum + time, 0) * 0.05
+  for (let usual = times.length - 1; usual > 0; usual--) {
+    left -= times[usual] ?? 0
+    if (left < 0) return usual
+  }
+  return borrowings.length > 0 ? 1 : 0
 }
 
 /** How many held or wanted a connection at once, at most. */

@@ -151,7 +151,7 @@ describe('the advice of a pool', () => {
     }
     const { evidence, maxConnections } = world.pool.advice(TERMS)
     assert.equal(evidence.staying, 3)
-    assert.equal(maxConnections, 4)
+    assert.equal(maxConnections, 3 + evidence.shared)
   })
 
   it('counts leases that are never given back, also when they are older than the record', async () => {
