@@ -230,7 +230,7 @@ class Chart {
           ...text,
           grid: { show: false },
           size: 28,
-          space: 90,
+          space: 70,
           values: (_, splits) => splits.map((at) => clock(at * 1_000)),
         },
         {
