@@ -10,6 +10,10 @@ import { liveSkip, RedisProcess } from './support/redis-process.js'
 
 /** What each example prints on stdout, from its first to its last line. */
 const OUTPUT: ReadonlyMap<string, RegExp> = new Map([
+  [
+    'advice',
+    /^(?:too-small|right) \d+\n\d+ borrowings a second × [\d.]+ ms = [\d.]+ connections held on average, and \d+ let 99 % of them wait at most 5 ms; 1 for commands that share: \d+ connections in all\nheld for twice as long, \d+ connections would be needed instead of \d+\n$/,
+  ],
   ['blocking-worker', /^job: first\njob: second\njob: third\nleft in the list: 0\n$/],
   [
     'exhaustion',

@@ -27,7 +27,8 @@ export function waitOf({ callers, waits }: Outcome, share: number): number {
 /** Callers that are looked at together; how much these groups differ tells how certain the result is. */
 const GROUP = 4_096
 
-const FEWEST_GROUPS = 4
+/** A line that grows is not seen at its beginning: to find that there are enough connections takes longer. */
+const FEWEST_GROUPS = { over: 4, under: 8 } as const
 
 /** When it is so far from the line, in standard errors, nobody needs more callers to know on which side it is. */
 const CLEAR = 4
@@ -192,7 +193,7 @@ function serveAll({ asked, held }: Callers, connections: number, longest: number
     if (to <= warmUp) continue
     callers += to - from
     longer.push(count)
-    if (longer.length >= FEWEST_GROUPS && isClear(longer, line)) break
+    if (isClear(longer, line)) break
   }
   const share = longer.reduce((sum, each) => sum + each, 0) / Math.max(1, callers)
   return { share, callers, waits }
@@ -207,6 +208,8 @@ function errorOf(longer: readonly number[]): number {
 }
 
 function isClear(longer: readonly number[], line: number): boolean {
-  const share = longer.reduce((sum, each) => sum + each, 0) / longer.length / GROUP
-  return Math.abs(share - line) > Math.max(CLEAR * errorOf(longer), line / (2 * Math.sqrt(longer.length)))
+  const groups = longer.length
+  const share = longer.reduce((sum, each) => sum + each, 0) / groups / GROUP
+  if (groups < (share > line ? FEWEST_GROUPS.over : FEWEST_GROUPS.under)) return false
+  return Math.abs(share - line) > Math.max(CLEAR * errorOf(longer), line / (2 * Math.sqrt(groups)))
 }

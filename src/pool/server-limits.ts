@@ -40,7 +40,7 @@ export class ServerLimits {
   refresh(): void {
     const now = this.#host.clock.now()
     if (now - this.#askedAt < GOOD_FOR) return
-    const told = { connected: 0, maxClients: 0 }
+    const told = { connected: 0, maxClients: 0, ours: this.#host.roster.ready }
     const asked = this.#ask(['INFO', 'clients'], (reply) => {
       told.connected = fieldIn(reply, 'connected_clients')
       told.maxClients = fieldIn(reply, 'maxclients')
@@ -51,17 +51,18 @@ export class ServerLimits {
   }
 
   /** Older servers have it only here. */
-  #askConfig(told: { readonly connected: number }): void {
+  #askConfig(told: ClientCounts): void {
     const asked = this.#ask(['CONFIG', 'GET', 'maxclients'], (reply) => {
-      this.#learn({ connected: told.connected, maxClients: Number(settingIn(reply, 'maxclients') ?? 0) })
+      this.#learn({ ...told, maxClients: Number(settingIn(reply, 'maxclients') ?? 0) })
     })
-    if (!asked) this.#learn({ connected: 0, maxClients: 0 })
+    if (!asked) this.#learn(told)
   }
 
-  #learn({ connected, maxClients }: { connected: number; maxClients: number }): void {
+  #learn({ connected, maxClients, ours }: ClientCounts): void {
     const isKnown = connected > 0 && maxClients > 0
     this.state = isKnown ? 'known' : 'refused'
-    this.counts = isKnown ? { maxClients, connected, ours: this.#host.roster.total } : undefined
+    // What has ended here meanwhile, or was begun, the server may not have counted.
+    this.counts = isKnown ? { maxClients, connected, ours: Math.min(ours, connected) } : undefined
   }
 
   /** Whether there is somebody to ask; `undefined` stands for an answer that is none. */

@@ -17,7 +17,7 @@ const MEASURED = 16_384
 /** Fresh callers: in groups, until it is clear on which side of the target the percentile is, or so many were seen. */
 const GROUP = 10_000
 const FEWEST_GROUPS = 5
-const MOST_GROUPS = 60
+const MOST_GROUPS = 100
 
 interface Trial {
   readonly workload: Workload
