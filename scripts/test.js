@@ -24,7 +24,8 @@ const files = chooseFiles(words.filter((word) => !word.startsWith('-')))
 // Only one file needs a browser, which is large.
 const chromium = files.some((file) => file.includes('dashboard-page')) ? lookAfterChromium() : undefined
 const pageLine =
-  chromium === undefined || 'binary' in chromium ? undefined : `page tests: skipped — ${chromium.obstacle}`
+  chromium &&
+  ('binary' in chromium ? `page tests: Chromium ${chromium.version}` : `page tests: skipped — ${chromium.obstacle}`)
 if (pageLine) console.log(pageLine)
 const status = await run(
   process.execPath,
@@ -55,7 +56,7 @@ const status = await run(
 )
 console.error(`${files.length} files in ${seconds(started)}; the whole run in TAP: build/test.tap`)
 if (!('binary' in redis)) console.error(line)
-if (pageLine) console.error(pageLine)
+if (chromium && !('binary' in chromium)) console.error(pageLine)
 process.exit(status)
 
 function chooseFiles(parts) {

@@ -19,9 +19,13 @@ const MOST_FAILURES = 8
 
 /** How old an advice may be, in ms. */
 const ADVICE_GOOD_FOR = 3_000
+const FIRST_ADVICE_GOOD_FOR = 900
 
 /** Changes of what is wrong that are kept. */
 const MOST_FINDINGS = 50
+
+/** A cause that comes back within so long goes on, in ms. */
+const INTERRUPTION = 5_000
 
 /** Characters of a text from elsewhere. */
 const LONGEST_TEXT = 300
@@ -106,7 +110,9 @@ export class PoolFeed {
   /** At most some seconds old: calculating it takes milliseconds, and it changes slowly. */
   advice(): Advice {
     const now = performance.now()
-    if (this.#advice === undefined || now - this.#advice.at > ADVICE_GOOD_FOR) {
+    // The first advice asks the server for what the second one knows.
+    const isWhole = this.#advice?.advice.evidence.server !== undefined
+    if (this.#advice === undefined || now - this.#advice.at > (isWhole ? ADVICE_GOOD_FOR : FIRST_ADVICE_GOOD_FOR)) {
       this.#advice = { at: now, advice: this.pool.advice() }
     }
     return this.#advice.advice
@@ -134,15 +140,20 @@ export class PoolFeed {
     const now = diagnose(this.#stats, before, { loopDelay: this.#loopDelay })
     const at = Date.now()
     if (now.cause === this.#finding.cause) this.#finding = { ...now, since: this.#finding.since }
-    else this.#change({ ...now, since: at })
+    else this.#change({ ...now, since: this.#isBack(now.cause, at) ? (this.#last?.since ?? at) : at }, at)
     const row = rowOf(point)
     for (const listener of this.#listeners) listener.point(row)
   }
 
-  #change(to: Finding): void {
-    if (this.#finding.cause !== 'healthy') this.#last = { ...this.#finding, until: to.since }
+  /** Whether a cause was only hidden for a moment by another, or by a second that went well. */
+  #isBack(cause: Finding['cause'], at: number): boolean {
+    return this.#last?.cause === cause && at - this.#last.until < INTERRUPTION
+  }
+
+  #change(to: Finding, at: number): void {
+    if (this.#finding.cause !== 'healthy' && !this.#isBack(to.cause, at)) this.#last = { ...this.#finding, until: at }
     this.#finding = to
-    const event: FindingEvent = { at: to.since, kind: 'finding', cause: to.cause, because: clip(to.because) }
+    const event: FindingEvent = { at, kind: 'finding', cause: to.cause, because: clip(to.because) }
     this.#findings.push(event)
     if (this.#findings.length > MOST_FINDINGS) this.#findings.shift()
     this.#tell(event)

@@ -55,9 +55,11 @@ interface Subject {
   close(): Promise<void>
 }
 
-function subjectsOf({ url, plan }: DemoContext): Subject[] {
-  const pool = new Redis(url, { maxConnections: MAX_CONNECTIONS, pipelining: 1 })
-  const shared = new Redis(url, { maxConnections: MAX_CONNECTIONS })
+function subjectsOf({ url, plan, watch }: DemoContext): Subject[] {
+  const pool = new Redis(url, { name: 'borrowed', maxConnections: MAX_CONNECTIONS, pipelining: 1 })
+  const shared = new Redis(url, { name: 'shared', maxConnections: MAX_CONNECTIONS })
+  watch(pool.pool)
+  watch(shared.pool)
   const unlimited = Number.POSITIVE_INFINITY
   return [
     { way: 'new-connection', most: plan.maxDials, run: (key) => unpooled(url, key), close: async () => {} },

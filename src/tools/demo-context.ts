@@ -1,6 +1,6 @@
 // Owns what all parts of the demo share: the server, how long to measure, when to stop. Measures nothing.
 
-import type { Redis } from '../index.js'
+import type { ConnectionPool, Redis } from '../index.js'
 
 export interface Plan {
   /** Callers at once, one comparison for each. */
@@ -53,6 +53,8 @@ export interface DemoContext {
   /** A connection of its own, for questions to the server. */
   readonly control: Redis
   progress(text: string, detail?: string): void
+  /** Told of each pool whose course is worth watching. */
+  watch(pool: ConnectionPool): void
 }
 
 /** Resolves at the time given, or at once when the run is to end. */

@@ -20,11 +20,13 @@ const LABELS = ['monthly report', 'image import'] as const
 /** The second lease begins a little later, so that the two ages differ. */
 const APART = 40
 
-export async function exhaust({ url, plan, signal, progress }: DemoContext): Promise<Exhaustion | undefined> {
+export async function exhaust({ url, plan, signal, progress, watch }: DemoContext): Promise<Exhaustion | undefined> {
   if (signal.aborted) return undefined
   progress('exhausting a pool of two connections')
   const { acquireTimeout } = plan
-  const pool = new ConnectionPool(url, { maxConnections: LABELS.length, pipelining: 1, acquireTimeout })
+  const options = { name: 'exhausted', maxConnections: LABELS.length, pipelining: 1, acquireTimeout }
+  const pool = new ConnectionPool(url, options)
+  watch(pool)
   const redis = new Redis({ pool })
   try {
     const first = await redis.lease({ label: LABELS[0] })

@@ -127,10 +127,11 @@ async function fateOf(call: Promise<unknown>): Promise<Fate> {
 }
 
 export async function killUnderLoad(context: DemoContext): Promise<Recovery | undefined> {
-  const { url, plan, signal, prefix, progress } = context
+  const { url, plan, signal, prefix, progress, watch } = context
   if (signal.aborted) return undefined
   const clientName = `${prefix}load`
-  const pool = new ConnectionPool(url, { clientName })
+  const pool = new ConnectionPool(url, { name: 'connections killed', clientName })
+  watch(pool)
   const redis = new Redis({ pool })
   const keyOf = (caller: number) => `${prefix}writes:${caller}`
   const kills: Kill[] = []

@@ -14,6 +14,7 @@ deletes, and kills only connections of its own.',
   options: {
     ...SERVER_OPTIONS,
     json: { doc: 'Print one JSON document' },
+    dashboard: { doc: 'Show the pools on a page, live, until Ctrl-C; its address is printed on stderr' },
     quick: { doc: 'Measure for a shorter time, less exactly' },
     help: HELP,
   },

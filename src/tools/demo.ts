@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { Redis, VERSION } from '../index.js'
+import { type ConnectionPool, Redis, VERSION } from '../index.js'
 import { type Comparison, compare } from './demo-comparison.js'
 import type { DemoContext, Plan } from './demo-context.js'
 import { type Exhaustion, exhaust } from './demo-exhaustion.js'
@@ -32,13 +32,15 @@ export interface DemoOptions {
   readonly json: boolean
   readonly signal: AbortSignal
   readonly terminal: Terminal
+  /** Told of each pool whose course is worth watching. */
+  readonly watch?: (pool: ConnectionPool) => void
 }
 
 const CONNECT_TIMEOUT = 3_000
 
 /** Runs the demo; the document says what was found, whether it was printed as text or as JSON. */
 export async function demo(options: DemoOptions): Promise<DemoDocument> {
-  const { server, plan, json, signal, terminal } = options
+  const { server, plan, json, signal, terminal, watch = () => {} } = options
   const startedAt = new Date().toISOString()
   const control = await connectTo(server)
   const say = <T>(lines: (part: T, screen: Screen) => string[], part: T | undefined): T | null => {
@@ -51,7 +53,7 @@ export async function demo(options: DemoOptions): Promise<DemoDocument> {
     say(headLines, machine)
     const prefix = `respool-demo:${randomBytes(4).toString('hex')}:`
     const progress = (text: string, detail?: string) => terminal.progress(text, detail)
-    const context: DemoContext = { url: server.url, plan, signal, prefix, control, progress }
+    const context: DemoContext = { url: server.url, plan, signal, prefix, control, progress, watch }
     const comparison = say(comparisonLines, await compare(context))
     const exhaustion = say(exhaustionLines, await exhaust(context))
     const recovery = say(recoveryLines, await killUnderLoad(context))

@@ -1,9 +1,9 @@
 // The dashboard within the frameworks that people have: mounted as their own documentation mounts a handler.
 
 import assert from 'node:assert/strict'
-import { createServer, type RequestListener, type Server } from 'node:http'
-import { createRequire } from 'node:module'
+import { createServer, type Server } from 'node:http'
 import { describe, it } from 'node:test'
+import express from 'express'
 import fastify from 'fastify'
 import { ConnectionPool } from '../../src/index.js'
 import { dashboard } from '../../src/tools/dashboard.js'
@@ -11,14 +11,6 @@ import { EventReader } from '../support/event-reader.js'
 import { head, rawRequest } from '../support/raw-http.js'
 
 const TOKEN = 'a-token-of-the-test-0123456789'
-
-interface Application extends RequestListener {
-  use(path: string, handler: RequestListener): void
-  get(path: string, handler: RequestListener): void
-}
-
-// Express has no types of its own.
-const express: () => Application = createRequire(import.meta.url)('express')
 
 const portOf = (server: Server): number => {
   const bound = server.address()

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import { Redis } from '../../src/index.js'
@@ -15,6 +16,8 @@ import { countFates, type Fate, keptPromises, type Recovery, WriteTally } from '
 import { comparisonLines, exhaustionLines, headLines, recoveryLines } from '../../src/tools/demo-report.js'
 import { obtainServer, type RunningServer } from '../../src/tools/server.js'
 import { Terminal } from '../../src/tools/terminal.js'
+import { startCli } from '../support/cli-process.js'
+import { head, rawRequest } from '../support/raw-http.js'
 import { findBinary, liveSkip } from '../support/redis-binary.js'
 
 const CLI = fileURLToPath(new URL('../../src/tools/cli.js', import.meta.url))
@@ -157,6 +160,32 @@ describe('respool demo --json', { skip: liveSkip }, () => {
     assert.equal(document.interrupted, false)
     assert.match(stderr, /measuring with 50 callers/)
     assert.ok(took < 8_000, `it took ${took.toFixed(0)} ms`)
+  })
+})
+
+describe('respool demo --dashboard', { skip: liveSkip }, () => {
+  it('prints the address of the page on stderr, shows its own pools, and stays until it is told to end', async () => {
+    const words = ['demo', '--dashboard', '--quick', '--json', '--server-bin', findBinary() ?? '']
+    const { child, done } = startCli(words)
+    let said = ''
+    child.stderr?.on('data', (text: string) => {
+      said += text
+    })
+    const end = performance.now() + 60_000
+    while (!said.includes('stays until Ctrl-C') && child.exitCode === null && performance.now() < end) await sleep(50)
+    const [, port = '', token = ''] = /^dashboard: http:\/\/127\.0\.0\.1:(\d+)\/#token=(\S+)$/m.exec(said) ?? []
+    const headers = { Host: `127.0.0.1:${port}`, Authorization: `Bearer ${token}` }
+    const names = async (): Promise<string[]> => {
+      const { body } = await rawRequest(Number(port), head('GET /api/pools', headers))
+      return [...body.matchAll(/"stats":\{"name":"([^"]*)"/g)].map(([, name = '']) => name)
+    }
+    while ((await names()).length < 5 && performance.now() < end) await sleep(50)
+    assert.deepEqual(await names(), ['borrowed', 'shared', 'exhausted', 'connections killed', 'after the demo'])
+    child.kill('SIGINT')
+    const { code, stdout } = await done
+    assert.equal(code, 130, said)
+    const document: DemoDocument = JSON.parse(stdout)
+    assert.equal(document.interrupted, false)
   })
 })
 

@@ -1,7 +1,7 @@
 // Owns how the advice reads: the number, the reason, what was calculated, what would change it.
 
 import { byId, make, setText, Table } from './dom.js'
-import { amount, count, duration } from './format.js'
+import { amount, count, duration, sentence } from './format.js'
 
 /** @import { News } from '../dashboard-messages.js' */
 
@@ -42,7 +42,7 @@ export class AdvicePanel {
     const { maxConnections, current, verdict, because, options, evidence, wouldChange } = advice
     setText(this.number, `maxConnections: ${count(maxConnections)} — it is ${count(current)}, ${VERDICTS[verdict]}`)
     this.number.classList.toggle('bad', verdict === 'too-small')
-    setText(this.because, because)
+    setText(this.because, sentence(because))
     const { percentile, targetWait } = evidence
     const share = `p${amount(percentile * 100)}`
     setText(this.sizesTitle, `Wait at ${share} with other sizes; up to ${duration(targetWait)} is enough`)
@@ -69,10 +69,10 @@ export class AdvicePanel {
       this.options,
       options.map(
         ({ option, current: now, advised, because: why }) =>
-          `${option}: ${amount(advised)} instead of ${amount(now)}. ${why}`,
+          `${option}: ${amount(advised)} instead of ${amount(now)}. ${sentence(why)}`,
       ),
     )
-    fillList(this.changes, wouldChange)
+    fillList(this.changes, wouldChange.map(sentence))
     this.optionsPart.hidden = options.length === 0
     this.changesPart.hidden = wouldChange.length === 0
   }

@@ -22,6 +22,7 @@ const LINE = {
   gone: 'the server is gone; trying again …',
   refused: 'the token is wrong',
   busy: 'the dashboard is open too often; trying again …',
+  empty: 'no pool to show yet; trying again …',
   ended: 'the dashboard was closed; trying again …',
 }
 

@@ -1,7 +1,7 @@
 // Owns the charts: which there are, how their series are drawn, and the values under the pointer. Knows no stream.
 
 import { make, setText } from './dom.js'
-import { amount, clock, count, duration, perSecond } from './format.js'
+import { amount, clock, count, duration, durationTick, perSecond } from './format.js'
 import { PLACES } from './states.js'
 import uPlot from './uplot.js'
 
@@ -218,7 +218,7 @@ class Chart {
     const options = {
       ...this.#size(),
       legend: { show: false },
-      padding: [8, 8, 0, 0],
+      padding: [8, 28, 0, 0],
       cursor: { drag: { x: false, y: false }, sync: { key: 'respool' }, points: { show: false }, y: false },
       hooks: { setCursor: [(chart) => this.#tell(chart.cursor.idx ?? undefined)] },
       scales: {
@@ -230,7 +230,7 @@ class Chart {
           ...text,
           grid: { show: false },
           size: 28,
-          space: 90,
+          space: 70,
           values: (_, splits) => splits.map((at) => clock(at * 1_000)),
         },
         {
@@ -239,7 +239,7 @@ class Chart {
           size: 64,
           space: 34,
           ...(format === count ? { incrs: WHOLE } : {}),
-          values: (_, splits) => splits.map((value) => (format === perSecond ? `${short(value)}/s` : format(value))),
+          values: (_, splits) => splits.map(tickOf(format)),
         },
       ],
       series: [{}, ...series.map((each, index) => lineOf(each, stacked && index < series.length - 1, color))],
@@ -252,6 +252,15 @@ class Chart {
     }
     return new uPlot(options, this.data, this.plot)
   }
+}
+
+/**
+ * @param {(value: number) => string} format
+ * @returns {(value: number) => string}
+ */
+function tickOf(format) {
+  if (format === duration) return durationTick
+  return format === perSecond ? (value) => `${short(value)}/s` : format
 }
 
 /** @param {number} value */

@@ -30,6 +30,11 @@ export function duration(milliseconds) {
   return `${Math.floor(seconds / 3_600)}${GAP}h ${Math.floor((seconds % 3_600) / 60)}${GAP}min`
 }
 
+/** On an axis, where round numbers stand. @param {number} milliseconds */
+export function durationTick(milliseconds) {
+  return duration(milliseconds).replace(/\.?0+(?=\u202f)/, (zeros) => (zeros.startsWith('.') ? '' : zeros))
+}
+
 /** @param {number} value */
 export function bytes(value) {
   const units = ['B', 'KB', 'MB', 'GB', 'TB']
@@ -62,4 +67,9 @@ export function clock(at) {
   /** @param {number} part */
   const two = (part) => String(part).padStart(2, '0')
   return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`
+}
+
+/** @param {string} text what the library says begins small and has no full stop */
+export function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
 }

@@ -1,7 +1,7 @@
 // Owns what is said of the pool as it is now: what is wrong, each connection, the figures.
 
 import { byId, make, setText } from './dom.js'
-import { bytes, clock, count, counted, duration, perSecond } from './format.js'
+import { bytes, clock, count, counted, duration, perSecond, sentence } from './format.js'
 import { PLACES } from './states.js'
 
 /** @import { News } from '../dashboard-messages.js' */
@@ -38,11 +38,6 @@ export function showVerdict({ finding, last, stats }) {
     byId('spoken'),
     isOver ? 'The pool is closed' : cause === 'healthy' ? 'The pool is healthy' : `${cause}: ${MEANING[cause]}`,
   )
-}
-
-/** @param {string} text */
-function sentence(text) {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
 }
 
 /** @param {News} news */
@@ -106,6 +101,8 @@ export function showFigures({ stats, loopDelay }, point) {
   /** @param {string} column */
   const time = (column) => (point[column] === null || point[column] === undefined ? '–' : duration(point[column]))
   const failed = rate('failed')
+  const inVain = counters.timedOut + counters.expired + counters.turnedAway
+  const vain = inVain > 0 ? `, ${count(inVain)} in vain so far` : ''
   const failures = `of ${perSecond(rate('calls'))}`
   fill([
     [
@@ -116,7 +113,7 @@ export function showFigures({ stats, loopDelay }, point) {
     [
       'Callers who wait',
       count(waiting.total),
-      waiting.total > 0 ? `the first for ${duration(waiting.longest)}` : `at most ${count(peaks.waiting)} so far`,
+      `${waiting.total > 0 ? `the first for ${duration(waiting.longest)}` : `at most ${count(peaks.waiting)} so far`}${vain}`,
       waiting.total > 0,
     ],
     ['Calls', perSecond(rate('calls')), `${counted(inFlight, 'command')} in flight`],

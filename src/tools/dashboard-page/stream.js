@@ -8,7 +8,7 @@ const SILENCE = 3_500
 const FIRST_PAUSE = 500
 const LONGEST_PAUSE = 5_000
 
-/** @typedef {'connecting' | 'live' | 'silent' | 'gone' | 'refused' | 'busy' | 'ended'} LineState */
+/** @typedef {'connecting' | 'live' | 'silent' | 'gone' | 'refused' | 'busy' | 'empty' | 'ended'} LineState */
 
 /**
  * @typedef {object} Listener
@@ -67,8 +67,11 @@ export class Line {
       const response = await fetch(`api/stream?pool=${this.pool}`, { headers, signal: own.signal, cache: 'no-store' })
       if (response.ok && response.body !== null) why = await this.#read(response.body)
       else why = response.status === 401 ? 'refused' : response.status === 503 ? 'busy' : 'gone'
-      // What is shown was one of several pools, and the dashboard has fewer now.
-      if (response.status === 404) this.pool = 0
+      // There is none to show yet, or there are fewer than before.
+      if (response.status === 404) {
+        this.pool = 0
+        why = 'empty'
+      }
     } catch {
       // The line is lost; there is nothing more to know.
     }
