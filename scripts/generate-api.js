@@ -50,7 +50,7 @@ functions and scripts; all of them are inferred. Durations are in milliseconds, 
 }
 
 async function optionParts() {
-  const [pool, connection, cache, client, call, advice] = await Promise.all(
+  const [pool, connection, cache, client, call, advice, autosize] = await Promise.all(
     [
       'pool/options.js',
       'connection/options.js',
@@ -58,6 +58,7 @@ async function optionParts() {
       'client/options.js',
       'client/call-options.js',
       'pool/advice-options.js',
+      'pool/autosize-options.js',
     ].map(load),
   )
   const rules = await load('client/node-redis-rules.js')
@@ -84,6 +85,9 @@ Under the other names, which libraries have for the same, an option is not accep
     '### Of client-side caching',
     'For `clientSideCache`.',
     optionTable(cache.clientSideCacheTable, values('pool/cache-options.d.ts', 'ClientSideCacheValues')),
+    '### Of a pool that sizes itself',
+    'For `autosize`.',
+    optionTable(autosize.autosizeTable, values('pool/autosize-options.d.ts', 'AutosizeValues')),
     '### Of a lease',
     'For `lease(…)`.',
     optionTable(call.leaseTable, values('client/call-options.d.ts', 'LeaseValues')),

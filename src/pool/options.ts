@@ -122,7 +122,6 @@ export const poolOptionTable: OptionTable<PoolValues> = {
       doc: 'Whether the pool sizes itself, up to maxConnections or from min to max; see [sizing](docs/sizing.md#a-pool-that-sizes-itself).',
     }),
     // That is all that the query of a URL can say.
-    kind: 'boolean',
     fromText: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
   },
   lanes: integer({

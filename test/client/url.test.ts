@@ -97,7 +97,7 @@ describe('a URL', () => {
   })
 
   it('sets every option that its row lets it, and no other', () => {
-    const samples = { integer: '1', duration: '1s', boolean: 'false', string: 'x', union: '' }
+    const samples = { integer: '1', duration: '1s', boolean: 'false', string: 'x', union: '', object: 'true' }
     for (const [name, row] of Object.entries(table)) {
       if (row.fromUrl) {
         assert.ok(row.kind in samples)
