@@ -5,21 +5,21 @@ import type { Clock } from '../base/clock.js'
 import type { ConnectionError, ReplyError } from '../base/errors.js'
 import type { Request } from '../connection/request.js'
 import { type BlockingHost, sendBlocking } from './blocking.js'
-import { CommandBorrower } from './borrower.js'
+import { type Borrower, CommandBorrower } from './borrower.js'
 import type { DispatchLimits } from './contract.js'
-import type { Dispatch } from './dispatch.js'
 import type { Recall } from './recall.js'
 import type { Entry, Roster } from './roster.js'
+import type { Waiter } from './waiters.js'
 import type { WaitingRoom } from './waiting-room.js'
 
 export interface AloneHost {
   readonly clock: Clock
-  readonly dispatch: Dispatch
   readonly limits: DispatchLimits
   readonly recall: Recall
   readonly roster: Roster
   readonly room: WaitingRoom
   execute(request: Request): void
+  borrow(borrower: Borrower, wait: () => Waiter<Borrower> | undefined): void
   /** Nothing holds the entry back any more. */
   freed(entry: Entry): void
 }
@@ -39,9 +39,8 @@ export class Alone implements BlockingHost {
 
   /** Lends a connection to one command. */
   executeAlone(request: Request): void {
-    const { dispatch, room } = this.#host
     const borrower = new CommandBorrower(this, request, request.blocksFor > 0 ? 'blocking' : 'command')
-    dispatch.borrow(borrower, () => room.admitCommand(borrower, request))
+    this.#host.borrow(borrower, () => this.#host.room.admitCommand(borrower, request))
   }
 
   sendBlocking(entry: Entry, request: Request, inTransaction = false): void {

@@ -86,9 +86,10 @@ export class PoolCore {
     return this.intake.admit(first)
   }
 
-  borrow(borrower: Borrower, timeout?: number, signal?: AbortSignal): void {
+  /** @param wait begins the wait of a borrower who is not served at once */
+  borrow(borrower: Borrower, wait: () => Waiter<Borrower> | undefined): void {
     this.keeper.attend()
-    this.dispatch.borrow(borrower, () => this.room.admitBorrower(borrower, timeout, signal))
+    this.dispatch.borrow(borrower, wait)
     this.counters.peaks.note(this.roster, this.dispatch.leases)
   }
 

@@ -128,7 +128,7 @@ export class Pool {
       const stack = this.#deps.settings.leakTracking ? new Error('lease taken').stack : undefined
       const grant = (entry: Entry): void => resolve(new PoolLease(entry, core))
       const lease = { kind, label, stack, grant, turnAway: reject, ...NO_TIMEOUT } as const
-      core.borrow(lease, timeout, signal)
+      core.borrow(lease, () => core.room.admitBorrower(lease, timeout, signal))
     })
   }
 

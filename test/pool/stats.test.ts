@@ -91,6 +91,14 @@ describe('stats()', () => {
     assert.deepEqual([peaks.leased, peaks.demand, peaks.waiting], [2, 3, 1])
   })
 
+  it('remembers the most that a classic pool was asked for', async () => {
+    const world = new World({ maxConnections: 2, pipelining: 1 })
+    for (let count = 0; count < 9; count++) world.send('GET', `k${count}`)
+    await world.run(50)
+    const { peaks } = world.stats
+    assert.deepEqual([peaks.leased, peaks.demand, peaks.waiting], [2, 9, 9])
+  })
+
   it('has buckets for whoever asks', async () => {
     const world = new World()
     world.server.latency = 8
