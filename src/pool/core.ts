@@ -151,6 +151,7 @@ export class PoolCore {
     this.roster.move(entry, 'leased', now)
     entry.holder = this.demand.begin(borrower, now, waiter?.borrowing)
     this.counters.acquired++
+    this.counters.peaks.note(this.roster, this.dispatch.leases)
     borrower.grant(entry)
   }
 

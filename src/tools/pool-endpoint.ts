@@ -65,14 +65,23 @@ function tokenIn(file: string): string {
 /** What the pools of an endpoint say of themselves now. Does not reject. */
 export async function fetchPools(endpoint: Endpoint, signal: AbortSignal): Promise<EndpointAnswer> {
   const state: RequestState = { connected: false }
+  // Not AbortSignal.timeout() within AbortSignal.any(): Node 20 may collect it before its time has come.
+  // https://github.com/nodejs/node/issues/57736
+  const ending = new AbortController()
+  const timer = setTimeout(() => ending.abort(), WITHIN)
+  const stop = (): void => ending.abort()
+  signal.addEventListener('abort', stop, { once: true })
   try {
-    const { status, body } = await get(endpoint, AbortSignal.any([signal, AbortSignal.timeout(WITHIN)]), state)
+    const { status, body } = await get(endpoint, ending.signal, state)
     return status === 200 ? readPublished(body) : refusal(status, endpoint)
   } catch (error) {
     const remedy = 'check that the process runs, and that its dashboard listens there'
-    if (signal.aborted || !isTimeout(error)) return { because: whyNot(error), remedy }
+    if (signal.aborted || !ending.signal.aborted) return { because: whyNot(error), remedy }
     const because = `it did not answer within ${WITHIN / 1_000} s`
     return state.connected ? { because, remedy: 'look for synchronous work', silent: true } : { because, remedy }
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', stop)
   }
 }
 
@@ -125,7 +134,6 @@ function refusal(status: number, { token }: Endpoint): EndpointAnswer {
 }
 
 // node:http hides the reason of the signal behind an AbortError.
-const isTimeout = (error: unknown): boolean => error instanceof Error && /^(AbortError|TimeoutError)$/.test(error.name)
 
 function whyNot(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''

@@ -126,7 +126,7 @@ describe('the doctor, at the pools of a process', { skip: liveSkip }, () => {
         assert.equal(begun, 'blocking')
         const cause = causeIn(await look(String(url)))
         assert.equal(cause.cause, 'blocked-loop', cause.seen)
-        assert.equal(cause.severity, severity)
+        assert.equal(cause.severity, severity, JSON.stringify(cause))
       } finally {
         const gone = once(child, 'exit')
         child.kill('SIGKILL')
