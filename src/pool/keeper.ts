@@ -18,6 +18,9 @@ const SWEEP_SHORTEST = 10
 /** A connection that lives for so long was not made in vain, in ms. */
 const LASTING = 1_000
 
+/** What the event loop did longer ago tells nothing of now, in ms. */
+const LOOP_MEMORY = 2_000
+
 export interface KeeperHost extends AwaitedParts {
   /** A shared connection turned late, or several did. */
   turnedLate(entries: readonly Entry[]): void
@@ -39,8 +42,6 @@ export interface KeeperHost extends AwaitedParts {
 }
 
 export class Keeper {
-  /** How late the last judgement came, in ms: the delay of the event loop. */
-  loopDelay = 0
   /** Whether what is owed is watched, and the process kept alive meanwhile. */
   isAttending = false
   readonly #roster: Roster
@@ -53,6 +54,8 @@ export class Keeper {
   #watch: Timer | undefined
   #sweep: Timer | undefined
   #overlapAt = 0
+  #loopDelay = 0
+  #loopSeenAt = Number.NEGATIVE_INFINITY
   /** The server closes connections that are idle for so long, in ms; undefined until it was asked. */
   #serverTimeout: number | undefined
 
@@ -66,6 +69,11 @@ export class Keeper {
 
   get watching(): boolean {
     return this.#watch !== undefined
+  }
+
+  /** How late the event loop ran of late, in ms; 0 where nobody has looked for some time. */
+  get loopDelay(): number {
+    return this.#clock.now() - this.#loopSeenAt > LOOP_MEMORY ? 0 : this.#loopDelay
   }
 
   /** A caller waits from now on: for a reply, a connection or the end. */
@@ -87,7 +95,8 @@ export class Keeper {
     const mark = this.#clock.setTimeout(
       () => {
         // A pause of this process ends before the poll: afterwards every reply that came meanwhile has been read.
-        this.loopDelay = Math.max(this.loopDelay / 2, this.#clock.now() - due)
+        this.#loopSeenAt = this.#clock.now()
+        this.#loopDelay = Math.max(this.#loopDelay / 2, this.#loopSeenAt - due)
         this.#clock.afterPoll((asked) => {
           if (this.#watch === undefined) return
           this.#watch = undefined

@@ -127,7 +127,7 @@ export interface PoolStats {
   readonly cache?: CacheStats
   /** Longest first. */
   readonly holders: readonly HolderStats[]
-  /** How late the event loop ran of late, in ms, as far as it was watched: while replies are owed. */
+  /** How late the event loop ran within the last two seconds, in ms, as far as it was watched: while replies are owed. */
   readonly loopDelay: number
   /** Message of the last failed dial while dials fail. */
   readonly lastConnectError: string | undefined

@@ -99,6 +99,20 @@ describe('stats()', () => {
     assert.deepEqual([peaks.leased, peaks.demand, peaks.waiting], [2, 9, 9])
   })
 
+  it('tells how late the event loop ran, and soon after no more', async () => {
+    const world = new World()
+    await world.warm()
+    world.server.open[0]?.hold()
+    world.send('GET', 'k')
+    await world.run(10)
+    await world.clock.stall(900)
+    await world.run(2)
+    assert.ok(world.stats.loopDelay > 800, `${world.stats.loopDelay}`)
+    world.server.open[0]?.resume()
+    await world.run(3_000)
+    assert.equal(world.stats.loopDelay, 0)
+  })
+
   it('has buckets for whoever asks', async () => {
     const world = new World()
     world.server.latency = 8
