@@ -181,7 +181,10 @@ export class Subscriber implements Listener, Returning {
       // The connection is lost: the next one will be told, unless there will be none.
       else if (this.#pool.phase !== 'open') this.#giveUp(topic, error)
     }
-    lease.send(new Request([COMMANDS[topic.kind].add, topic.name], NO_KEY, confirmed, failed))
+    const request = new Request([COMMANDS[topic.kind].add, topic.name], NO_KEY, confirmed, failed)
+    // Again after a loss it is nobody's call.
+    request.isCall = topic.waiting.size > 0
+    lease.send(request)
   }
 
   #refused(topic: Topic, error: ReplyError): void {

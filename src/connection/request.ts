@@ -2,6 +2,7 @@
 
 import { onAbort } from '../base/abort.js'
 import { ConnectionError, RespoolError } from '../base/errors.js'
+import { shownName } from '../command/names.js'
 import type { RetryMode } from '../command/repeat.js'
 import type { Argument } from '../resp/encoder.js'
 import type { Reply, ReplyMapping } from '../resp/types.js'
@@ -69,6 +70,8 @@ export class Request {
   /** The keys of a read whose reply may be kept for others. */
   keyed: { readonly keys: readonly Argument[] } | undefined = undefined
   observer: RequestObserver | undefined = undefined
+  /** Whether it is somebody's call; else the pool sends it for itself. */
+  isCall = true
   /** Where its end is counted. */
   tally: Tally | undefined = undefined
   /** When it was made or began to wait, on the pool's clock; noted where its end needs it, as the clock is not free. */
@@ -91,9 +94,9 @@ export class Request {
     this.reject = reject
   }
 
-  /** Name of the command in capitals, for messages. */
+  /** Name of the command in capitals, for messages; `other` for what cannot be one and may hold anything. */
   get label(): string {
-    return String(this.args[0]).toUpperCase()
+    return shownName(this.args[0])
   }
 
   /** Lets the signal settle the request from now on, with the signal's own reason. */

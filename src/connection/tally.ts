@@ -74,8 +74,11 @@ export class Tallies {
   of(word: unknown): Tally {
     if (word === this.#last && this.#lastTally !== undefined) return this.#lastTally
     const tally = this.#bySpelling.get(word) ?? this.#meet(word)
-    this.#last = word
-    this.#lastTally = tally
+    // Of anything else the content may change.
+    if (typeof word === 'string') {
+      this.#last = word
+      this.#lastTally = tally
+    }
     return tally
   }
 
@@ -84,7 +87,8 @@ export class Tallies {
     const name = this.#byName.has(shown) || this.#byName.size < MOST_COMMANDS ? shown : OTHER
     const tally = this.#byName.get(name) ?? new Tally(name, this.#clock)
     this.#byName.set(name, tally)
-    if (typeof word === 'string' && this.#bySpelling.size < 2 * MOST_COMMANDS) this.#bySpelling.set(word, tally)
+    if (typeof word === 'string' && name !== OTHER && this.#bySpelling.size < 2 * MOST_COMMANDS)
+      this.#bySpelling.set(word, tally)
     return tally
   }
 }

@@ -195,6 +195,7 @@ function unblock(host: BlockingHost, entry: Entry, cause: unknown, isLetGo: () =
       if (!over) again = host.clock.setTimeout(attempt, AGAIN)
     }
     asking = new Request(['CLIENT', 'UNBLOCK', String(connection.id), 'ERROR'], NO_KEY, done, done)
+    asking.isCall = false
     host.execute(asking)
   }
   attempt()

@@ -146,6 +146,6 @@ function sinceOf(stats: PoolStats, since: PoolStats | HistoryPoint | undefined):
   }
 }
 
-const inVainOf = ({ timedOut, turnedAway }: PoolStats['counters']): number => timedOut + turnedAway
+const inVainOf = ({ timedOut, expired, turnedAway }: PoolStats['counters']): number => timedOut + expired + turnedAway
 
 const share = (part: number, rest: number): number => (part + rest > 0 ? part / (part + rest) : 0)

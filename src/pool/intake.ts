@@ -23,7 +23,7 @@ export class Intake {
   #admit(request: Request): void {
     const { signal, timeout } = request
     // A transaction is one call: that of its EXEC.
-    if (request.unit === undefined || request.next === undefined) {
+    if (request.isCall && (request.unit === undefined || request.next === undefined)) {
       request.tally = this.tallies.of(request.args[0])
       request.tally.calls++
     }

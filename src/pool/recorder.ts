@@ -91,8 +91,10 @@ export class Recorder implements Recording {
   }
 
   follow(listener: (news: HistoryPoint | HistoryEvent) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    // The same one may follow twice, and end each by itself.
+    const follower = (news: HistoryPoint | HistoryEvent): void => listener(news)
+    this.#listeners.add(follower)
+    return () => this.#listeners.delete(follower)
   }
 
   stop(): void {
@@ -152,7 +154,7 @@ export class Recorder implements Recording {
   }
 
   #tell(news: HistoryPoint | HistoryEvent): void {
-    for (const listener of [...this.#listeners]) this.#call(() => listener(news))
+    for (const listener of [...this.#listeners]) if (this.#listeners.has(listener)) this.#call(() => listener(news))
   }
 }
 

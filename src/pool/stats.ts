@@ -78,7 +78,10 @@ export interface PoolStats {
   /** Commands written whose replies are owed. */
   readonly inFlight: number
   readonly counters: {
-    /** Calls that were accepted, and those that ended with a reply or with an error. A transaction is one call. */
+    /**
+     * Calls that were accepted, and those that ended with a reply or with an error. A transaction is one call; what is
+     * answered by client-side caching is none, and what the pool sends for itself (pings, CLIENT UNBLOCK) neither.
+     */
     readonly calls: number
     readonly succeeded: number
     readonly failed: number
@@ -216,9 +219,10 @@ export class Counters {
     return heldFor
   }
 
-  traffic(live: readonly Entry[]): Traffic {
+  traffic(entries: readonly Entry[]): Traffic {
     const sum = { ...this.#past }
-    for (const entry of live) addTraffic(sum, entry)
+    // What is closing is past already.
+    for (const entry of entries) if (entry.place !== 'closing') addTraffic(sum, entry)
     return sum
   }
 }

@@ -173,7 +173,10 @@ export class WaitingRoom implements WaitKeeper {
     for (const waiter of expired) {
       const { deadline, timeout, label } = waiter.item
       const isExpired = deadline <= due
-      if (isExpired) this.#facts.counters.expired++
+      if (isExpired) {
+        this.#facts.counters.expired++
+        this.#facts.counters.wait.record(now - waiter.since)
+      }
       const error = isExpired
         ? new CommandTimeoutError(timeout, { command: label, outcome: 'not-sent' })
         : this.exhausted(vain(waiter), stats)
@@ -188,12 +191,13 @@ export class WaitingRoom implements WaitKeeper {
   }
 
   /** The error for a wait that ends now; it is counted. */
-  exhausted({ label, since, expiresAt }: VainWait, stats = this.#facts.stats()): ConnectionPoolTimeoutError {
+  exhausted({ label, since, expiresAt }: VainWait, known?: PoolStats): ConnectionPoolTimeoutError {
     const { clock, counters } = this.#facts
     const now = clock.now()
     const waited = now - since
     counters.timedOut++
     counters.wait.record(waited)
+    const stats = known ?? this.#facts.stats()
     return new ConnectionPoolTimeoutError({
       timeout: Math.round(expiresAt - since),
       waited,

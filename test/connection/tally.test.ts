@@ -33,6 +33,16 @@ describe('tallies of commands', () => {
     assert.equal(all.of('FN3').calls, 1)
   })
 
+  it('know names after any amount of junk, and take a Buffer by what it holds now', () => {
+    const all = tallies()
+    for (let count = 0; count < 2_000; count++) all.of(`junk ${count}`)
+    assert.equal(all.of('GET').name, 'GET')
+    const word = Buffer.from('SET')
+    assert.equal(all.of(word).name, 'SET')
+    word.write('GET')
+    assert.equal(all.of(word).name, 'GET')
+  })
+
   it('tell failures by kind, bounded too', () => {
     const clock = new FakeClock()
     const tally = new Tallies(clock).of('GET')

@@ -99,6 +99,39 @@ describe('stats()', () => {
     assert.deepEqual([peaks.leased, peaks.demand, peaks.waiting], [2, 9, 9])
   })
 
+  it('counts no traffic twice while a connection closes', async () => {
+    const world = new World({ maxConnections: 1 })
+    await world.warm()
+    for (let count = 0; count < 50; count++) world.send('GET', 'k')
+    await world.run(20)
+    const { sent, bytesRead } = world.stats.counters
+    world.pool.retire()
+    const { connections, counters } = world.stats
+    assert.equal(connections.closing, 1)
+    assert.deepEqual([counters.sent, counters.bytesRead], [sent, bytesRead])
+  })
+
+  it('counts waits that end by the timeout of a command among the waits', async () => {
+    const world = new World({ maxConnections: 1, pipelining: 1 })
+    await world.leased()
+    world.sendWith({ timeout: 40 }, 'GET', 'k')
+    await world.run(100)
+    const { counters, durations } = world.stats
+    assert.equal(counters.expired, 1)
+    assert.ok(durations.wait.max >= 40)
+  })
+
+  it('shows no word of a raw command that is no name', async () => {
+    const world = new World({ maxConnections: 1, pipelining: 1 })
+    world.server.latency = 50
+    world.send('PING')
+    await world.run(300)
+    world.send('SET user:1 s3cret')
+    await world.run(10)
+    assert.equal(world.stats.holders[0]?.label, 'other')
+    assert.ok(!JSON.stringify(world.stats).includes('s3cret'))
+  })
+
   it('tells how late the event loop ran, and soon after no more', async () => {
     const world = new World()
     await world.warm()
