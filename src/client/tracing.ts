@@ -103,8 +103,10 @@ interface Dial {
   readonly settle: (error: unknown) => void
 }
 
-/** The channels of a trace that tell of its outcome, or begin it. */
-type Followed = Readonly<Record<'start' | 'asyncEnd' | 'error', { readonly hasSubscribers: boolean }>>
+/** The channels of a trace. */
+type Followed = Readonly<
+  Record<'start' | 'end' | 'asyncStart' | 'asyncEnd' | 'error', { readonly hasSubscribers: boolean }>
+>
 
 let pools = 0
 
@@ -216,8 +218,9 @@ export class PoolTracing {
 }
 
 /** Asks the channels themselves: not every runtime has `hasSubscribers` on a TracingChannel. */
-function isFollowed({ start, asyncEnd, error }: Followed): boolean {
-  return start.hasSubscribers || asyncEnd.hasSubscribers || error.hasSubscribers
+function isFollowed({ start, end, asyncStart, asyncEnd, error }: Followed): boolean {
+  if (start.hasSubscribers || asyncEnd.hasSubscribers || error.hasSubscribers) return true
+  return end.hasSubscribers || asyncStart.hasSubscribers
 }
 
 function tell<Message>(told: Channel, make: () => Message): void {

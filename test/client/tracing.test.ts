@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { createHook } from 'node:async_hooks'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { describe, it } from 'node:test'
 import { ConnectionError, ConnectionPoolTimeoutError, Redis, ReplyError } from '../../src/index.js'
 import { until } from '../live/support-live.js'
@@ -59,6 +60,20 @@ describe('diagnostics_channel', { skip: liveSkip }, () => {
     assert.ok(told?.error instanceof ReplyError)
     assert.equal(told.error.kind, 'WRONGTYPE')
   })
+
+  for (const step of ['start', 'end', 'asyncStart', 'asyncEnd'] as const) {
+    it(`tells whoever listens only to ${step}`, async () => {
+      let count = 0
+      const name = `tracing:respool:command:${step}`
+      const listener = (): void => {
+        count++
+      }
+      subscribe(name, listener)
+      await redis.get('anything')
+      unsubscribe(name, listener)
+      assert.equal(count, 1)
+    })
+  }
 
   it('tells whoever listens only to the end', async () => {
     using commands = followTrace('respool:command', ['asyncEnd'])
