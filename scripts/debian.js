@@ -4,10 +4,14 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
-const INSTALL_WITHIN = 300_000
+/** Seconds. */
+const DOWNLOADED_WITHIN = 300
+/** What `timeout` ends with when it was too long. */
+const TOO_LONG = 124
 
 // A package's start-up script asks policy-rc.d whether it may start its service; 101 means no. The file is ours
 // only while we install, and an existing one is left alone. https://manpages.debian.org/policy-rc.d
+// What waits for the network is bounded; unpacking and configuring, once begun, must come to their end.
 const INSTALL = `
 set -e
 policy=/usr/sbin/policy-rc.d
@@ -19,7 +23,9 @@ if [ ! -e "$policy" ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 wait='-o DPkg::Lock::Timeout=60'
-apt-get $wait update -qq || echo 'apt-get update failed; trying with the lists there are' >&2
+bounded='timeout --foreground -k 10 ${DOWNLOADED_WITHIN}'
+$bounded apt-get $wait update -qq || echo 'apt-get update failed; trying with the lists there are' >&2
+$bounded apt-get $wait install -y -qq --no-install-recommends --download-only "$1"
 apt-get $wait install -y -qq --no-install-recommends "$1"
 if [ -d /run/systemd/system ]; then systemctl disable --quiet "$1" 2>/dev/null || true; fi
 `
@@ -42,10 +48,10 @@ export function installPackage(name, { sudo }) {
   const result = spawnSync(command[0] ?? 'sh', command.slice(1), {
     stdio: ['ignore', 'pipe', 'pipe'],
     encoding: 'utf8',
-    timeout: INSTALL_WITHIN,
   })
   if (result.status === 0) return undefined
   console.error(`${result.stdout ?? ''}${result.stderr ?? ''}`.trim().split('\n').slice(-10).join('\n'))
+  if (result.status === TOO_LONG) return `it could not be downloaded within ${DOWNLOADED_WITHIN} s`
   return result.error ? `apt-get did not run: ${result.error.message}` : 'apt-get could not install it'
 }
 

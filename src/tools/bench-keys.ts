@@ -15,6 +15,8 @@ export class BenchKeys {
   readonly values: readonly string[]
   readonly #bytes: number
   readonly #control: Redis
+  /** How many may have been written. */
+  #written = 0
 
   constructor(control: Redis, count: number, bytes: number) {
     const prefix = `respool-bench:${randomBytes(8).toString('hex')}:`
@@ -24,10 +26,13 @@ export class BenchKeys {
     this.#control = control
   }
 
-  async fill(): Promise<void> {
-    for (const [start, batch] of this.#batches()) {
+  /** Up to the signal. */
+  async fill(signal: AbortSignal): Promise<void> {
+    for (const [start, batch] of this.#batches(this.names.length)) {
+      if (signal.aborted) return
       // Random as the prefix is, what is there already is not ours.
       if ((await this.#control.exists([...batch])) > 0) throw new Error('keys of the random prefix exist already')
+      this.#written = start + batch.length
       const transaction = this.#control.multi()
       for (const [index, key] of batch.entries())
         transaction.set(key, this.values[start + index] ?? '', { EX: LEAST_LIFE })
@@ -38,16 +43,16 @@ export class BenchKeys {
   /** Does not fail: where the server is gone, the error to show is the one that says so. */
   async remove(): Promise<void> {
     const patient = this.#control.withCommandOptions({ timeout: 5_000 })
-    for (const [, batch] of this.#batches()) {
+    for (const [, batch] of this.#batches(this.#written)) {
       const removed = await patient.unlink([...batch]).catch(() => undefined)
       if (removed === undefined) return
     }
   }
 
-  *#batches(): Generator<readonly [number, readonly string[]]> {
+  *#batches(end: number): Generator<readonly [number, readonly string[]]> {
     const size = Math.max(1, Math.min(BATCH, Math.floor(BATCH_BYTES / this.#bytes)))
-    for (let start = 0; start < this.names.length; start += size) {
-      yield [start, this.names.slice(start, start + size)]
+    for (let start = 0; start < end; start += size) {
+      yield [start, this.names.slice(start, Math.min(end, start + size))]
     }
   }
 }

@@ -34,18 +34,36 @@ export interface Turn {
 const SETTLES_WITHIN = 10_000
 const NANOS = 1e6
 
-/** Undefined when it was interrupted. */
-export async function runTurn(turn: Turn): Promise<Sample | undefined> {
+/** Undefined when it was interrupted. Calls that do not settle in time, in ms, are errors. */
+export async function runTurn(turn: Turn, settlesWithin = SETTLES_WITHIN): Promise<Sample | undefined> {
   const counts = new Counts(turn)
   const { warmUpTime, turnTime } = turn.plan
   const begin = performance.now()
   counts.from = begin + warmUpTime
   counts.to = counts.from + turnTime
   const loop = performance.eventLoopUtilization()
-  if (turn.scenario.loop === 'closed') await closedLoop(turn.scenario.callers, counts)
-  else await openLoop(turn.scenario.rate, counts)
+  if (turn.scenario.loop === 'closed') {
+    const deadline = counts.to + settlesWithin
+    await until(deadline, turn.signal, closedLoop(turn.scenario.callers, counts))
+  } else await openLoop(turn.scenario.rate, counts, settlesWithin)
+  counts.close(settlesWithin)
   if (turn.signal.aborted) return undefined
   return counts.sample(performance.eventLoopUtilization(loop).utilization)
+}
+
+/** Ends with the work; without it at the deadline and at the signal. */
+function until(deadline: number, signal: AbortSignal, work: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, Math.max(0, deadline - performance.now()))
+    signal.addEventListener('abort', end)
+    work.then(end, end)
+    if (signal.aborted) end()
+  })
 }
 
 /** Each caller calls again when its reply has come. */
@@ -59,7 +77,7 @@ async function closedLoop(callers: number, counts: Counts): Promise<void> {
 }
 
 /** Calls at random moments of that rate; those that could not be made in time are made at once, and count from then. */
-async function openLoop(rate: number, counts: Counts): Promise<void> {
+async function openLoop(rate: number, counts: Counts, settlesWithin: number): Promise<void> {
   let due = performance.now()
   await new Promise<void>((resolve) => {
     const turn = (): void => {
@@ -73,10 +91,8 @@ async function openLoop(rate: number, counts: Counts): Promise<void> {
     }
     turn()
   })
-  const deadline = performance.now() + SETTLES_WITHIN
-  while (counts.pending > 0 && performance.now() < deadline) await sleep(2)
-  if (counts.pending > 0)
-    throw new Error(`${counts.pending} calls were not answered within ${SETTLES_WITHIN / 1_000} s`)
+  const deadline = performance.now() + settlesWithin
+  while (counts.pending > 0 && !counts.isOver && performance.now() < deadline) await sleep(2)
 }
 
 class Counts {
@@ -88,6 +104,7 @@ class Counts {
   readonly #turn: Turn
   #done = 0
   #errors = 0
+  #isClosed = false
   #next = Math.floor(Math.random() * 2 ** 20)
 
   constructor(turn: Turn) {
@@ -112,14 +129,24 @@ class Counts {
       if (reply !== (isGet ? value : 'OK'))
         throw new Error(`${isGet ? 'GET' : 'SET'} was answered with what is not there`)
     } catch (error) {
+      if (this.#isClosed) return
       this.#errors++
       this.#turn.failed(error)
     }
+    if (this.#isClosed) return
     this.pending--
     const now = performance.now()
     if (since < this.from || since >= this.to) return
     this.#latency.record(Math.max(1, Math.round((now - since) * NANOS)))
     if (now < this.to) this.#done++
+  }
+
+  /** Nothing counts from now on; what is unanswered, unless it was given up, is an error. */
+  close(settlesWithin: number): void {
+    this.#isClosed = true
+    if (this.pending === 0 || this.isOver) return
+    this.#errors += this.pending
+    this.#turn.failed(new Error(`${this.pending} calls were not answered within ${settlesWithin / 1_000} s`))
   }
 
   sample(loopUse: number): Sample {

@@ -52,8 +52,8 @@ async function measure(context: CommandContext, plan: BenchPlan, server: Running
   let field: Field = { subjects: [], missing: [] }
   try {
     const machine = await describe(server, control)
-    await keys.fill()
-    field = await makeField(server.url, plan, process.cwd())
+    await keys.fill(signal)
+    if (!signal.aborted) field = await makeField(server.url, plan, process.cwd())
     const course = await runCourse(plan, field.subjects, keys, signal, (text, detail) =>
       terminal.progress(text, detail),
     )

@@ -16,11 +16,22 @@ let stoppedBy: keyof typeof SIGNALS | undefined
 
 // Nobody reads on (`respool demo | head`): then there is nothing left to measure for.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
+  if (!hasNoReader(error)) throw error
   ending.abort()
 })
 
+// Results may have a reader still.
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (!hasNoReader(error)) throw error
+  terminal.hush()
+})
+
 process.exitCode = await main(process.argv.slice(2))
+
+/** A closed pipe, a terminal that is gone, a stream that ended with either. */
+function hasNoReader({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'EPIPE' || code === 'EIO' || code === 'ERR_STREAM_DESTROYED'
+}
 
 async function main(words: readonly string[]): Promise<number> {
   const line = readCommandLine(words, terminal.out.columns)

@@ -35,8 +35,9 @@ export function notAsked(topic: string, { question, because, remedy }: Refusal, 
   return found(topic, 'note', `${question} could not be asked, because ${because}`, { means: lost, remedy })
 }
 
-export function worstOf(findings: readonly Finding[]): Severity {
-  return SEVERITIES.find((severity) => findings.some((finding) => finding.severity === severity)) ?? 'ok'
+/** Null where nothing was found out. */
+export function worstOf(findings: readonly Finding[]): Severity | null {
+  return SEVERITIES.find((severity) => findings.some((finding) => finding.severity === severity)) ?? null
 }
 
 export function exitCodeOf(findings: readonly Finding[], examined: boolean): number {

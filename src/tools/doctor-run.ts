@@ -2,7 +2,7 @@
 
 import { OptionError } from '../index.js'
 import { readAuthority } from './authority.js'
-import type { CommandContext, OptionValues } from './command-spec.js'
+import { type CommandContext, EXIT, type OptionValues } from './command-spec.js'
 import { type DoctorOptions, doctor } from './doctor.js'
 import { findingLines, headLines, summaryLine } from './doctor-report.js'
 import { readEndpoints } from './pool-endpoint.js'
@@ -26,7 +26,7 @@ export async function run({ terminal, signal, ...typed }: CommandContext): Promi
       `\n${summaryLine(findings, terminal.out)}${interrupted ? '\nInterrupted: findings are missing.' : ''}`,
     )
   }
-  return document.exitCode
+  return document.exitCode ?? EXIT.interrupted
 }
 
 function readOptions(typed: OptionValues, signal: AbortSignal, env: NodeJS.ProcessEnv): DoctorOptions {

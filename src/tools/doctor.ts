@@ -24,8 +24,10 @@ export interface DoctorDocument {
   readonly interrupted: boolean
   /** `host:port` of the server; null where only pools were looked at. */
   readonly server: string | null
-  readonly worst: Severity
-  readonly exitCode: number
+  /** Null where findings are missing, and where there are none: what was not seen may be worse. */
+  readonly worst: Severity | null
+  /** Null where it was ended early: the signal that did so gives the code then. */
+  readonly exitCode: number | null
   readonly findings: readonly Finding[]
 }
 
@@ -52,14 +54,15 @@ export async function doctor(options: DoctorOptions): Promise<DoctorDocument> {
     examinePools(endpoints, signal),
   ])
   const findings = [...server.findings, ...pools.findings]
+  const interrupted = signal.aborted
   return {
     schemaVersion: SCHEMA_VERSION,
     command: 'doctor',
     startedAt,
-    interrupted: signal.aborted,
+    interrupted,
     server: server.address,
-    worst: worstOf(findings),
-    exitCode: exitCodeOf(findings, server.reached || pools.reached),
+    worst: interrupted ? null : worstOf(findings),
+    exitCode: interrupted ? null : exitCodeOf(findings, server.reached || pools.reached),
     findings,
   }
 }

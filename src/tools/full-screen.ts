@@ -20,11 +20,13 @@ export interface KeyInput {
   pause(): unknown
 }
 
+type ProcessEvent = 'exit' | 'SIGTSTP' | 'SIGCONT' | 'SIGQUIT' | 'SIGHUP'
+
 /** The part of `process` that is needed here. */
 export interface SignalSource {
   readonly pid: number
-  on(event: 'exit' | 'SIGTSTP' | 'SIGCONT', listener: () => void): unknown
-  off(event: 'exit' | 'SIGTSTP' | 'SIGCONT', listener: () => void): unknown
+  on(event: ProcessEvent, listener: () => void): unknown
+  off(event: ProcessEvent, listener: () => void): unknown
   kill(pid: number, signal: NodeJS.Signals): unknown
 }
 
@@ -69,6 +71,8 @@ export class FullScreen {
     this.#process.on('exit', this.#leave)
     this.#process.on('SIGTSTP', this.#suspend)
     this.#process.on('SIGCONT', this.#resume)
+    this.#process.on('SIGQUIT', this.#quit)
+    this.#process.on('SIGHUP', this.#hangUp)
     this.#out.on('resize', this.#resized)
     this.#enter()
   }
@@ -79,6 +83,8 @@ export class FullScreen {
     this.#process.off('exit', this.#leave)
     this.#process.off('SIGTSTP', this.#suspend)
     this.#process.off('SIGCONT', this.#resume)
+    this.#process.off('SIGQUIT', this.#quit)
+    this.#process.off('SIGHUP', this.#hangUp)
     this.#out.off('resize', this.#resized)
   }
 
@@ -129,6 +135,19 @@ export class FullScreen {
   readonly #resume = (): void => {
     this.#enter()
     this.#events.redraw()
+  }
+
+  readonly #quit = (): void => this.#endBy('SIGQUIT')
+
+  readonly #hangUp = (): void => this.#endBy('SIGHUP')
+
+  /** These end a process without an `exit`; they still do, once the terminal is given back as far as there is one. */
+  #endBy(signal: 'SIGQUIT' | 'SIGHUP'): void {
+    try {
+      this.stop()
+    } finally {
+      this.#process.kill(this.#process.pid, signal)
+    }
   }
 
   readonly #resized = (): void => {

@@ -112,7 +112,7 @@ export function number(value: number): string {
 export class Terminal {
   readonly out: Screen
   readonly #stdout: Sink
-  readonly #stderr: Sink
+  #stderr: Sink
   readonly #live: Screen | undefined
   #shown = false
   #last = ''
@@ -145,6 +145,11 @@ export class Terminal {
       this.#shown = true
     }
     this.#last = text
+  }
+
+  /** From now on only results are said: nobody reads what is said beside them. */
+  hush(): void {
+    this.#stderr = { write: () => true }
   }
 
   /** Takes the line of progress back. */

@@ -41,9 +41,10 @@ export interface ServerHead {
   /** Bytes; a `maxMemory` of 0 is none. */
   readonly usedMemory: number
   readonly maxMemory: number
-  /** Of the reads in the last seconds, from 0 to 1; null where there were none. */
+  /** Of the reads in the last seconds, from 0 to 1; null where there were none, or no earlier look to compare with. */
   readonly hitRate: number | null
-  readonly evictedPerSecond: number
+  /** Null without an earlier look. */
+  readonly evictedPerSecond: number | null
 }
 
 export type EndpointView =
@@ -97,8 +98,8 @@ export function headOf(now: Mark, before: Mark | undefined): ServerHead {
     blocked: value('blocked_clients'),
     usedMemory: value('used_memory'),
     maxMemory: value('maxmemory'),
-    hitRate: reads > 0 ? Math.min(1, Math.max(0, hits / reads)) : null,
-    evictedPerSecond: rate('evicted_keys'),
+    hitRate: since !== undefined && reads > 0 ? Math.min(1, Math.max(0, hits / reads)) : null,
+    evictedPerSecond: since === undefined ? null : rate('evicted_keys'),
   }
 }
 

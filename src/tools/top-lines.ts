@@ -34,7 +34,7 @@ function serverLines(server: ServerView, sort: Sort): string[] {
                 ? `${shortBytes(head.usedMemory)}/${shortBytes(head.maxMemory)}`
                 : shortBytes(head.usedMemory),
             hits: head.hitRate === null ? '-' : percent(head.hitRate).replace(' ', ''),
-            'evicted/s': shortNumber(head.evictedPerSecond),
+            'evicted/s': head.evictedPerSecond === null ? '-' : shortNumber(head.evictedPerSecond),
           }),
         ]),
     ...refused.map((text) => line('server', { address, refused: text })),

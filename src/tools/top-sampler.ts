@@ -40,16 +40,19 @@ export class Sampler implements AsyncDisposable {
     signal.addEventListener('abort', () => this.#redis?.destroy(), { once: true })
   }
 
-  /** How things are now. Does not reject: a server that is gone is a state like any other. */
-  async sample(): Promise<TopDocument> {
-    const pools = this.#watched.map((endpoint) => endpoint.look())
+  /**
+   * How things are now; pools as they were seen last, unless their answer is waited for. Does not reject: a server that
+   * is gone is a state like any other.
+   */
+  async sample(pools: 'seen last' | 'waited for' = 'seen last'): Promise<TopDocument> {
+    const looks = this.#watched.map((endpoint) => endpoint.look(pools))
     const server = this.#redis === undefined ? null : await this.#server(this.#redis)
     return {
       schemaVersion: SCHEMA_VERSION,
       command: 'top',
       at: new Date().toISOString(),
       server,
-      pools: await Promise.all(pools),
+      pools: await Promise.all(looks),
     }
   }
 
@@ -129,13 +132,14 @@ class WatchedEndpoint {
     this.#signal = signal
   }
 
-  /** What was seen last; waits only where nothing was seen yet. */
-  async look(): Promise<EndpointView> {
+  /** Where what was seen last will do, waits only where nothing was seen yet. */
+  async look(which: 'seen last' | 'waited for'): Promise<EndpointView> {
     if (this.#running === undefined && performance.now() >= this.#due) {
       this.#running = this.#ask().finally(() => {
         this.#running = undefined
       })
     }
+    if (which === 'waited for' && this.#running !== undefined) return this.#running
     return this.#view ?? this.#running ?? { url: this.#endpoint.shown, because: 'it was not asked yet' }
   }
 

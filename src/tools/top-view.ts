@@ -83,7 +83,7 @@ function headLines(head: ServerHead, history: readonly number[], screen: Screen)
       `blocked ${head.blocked}`,
       `memory ${memory}`,
       `hits ${head.hitRate === null ? '–' : percent(head.hitRate)}`,
-      `evicted/s ${shortNumber(head.evictedPerSecond)}`,
+      `evicted/s ${head.evictedPerSecond === null ? '–' : shortNumber(head.evictedPerSecond)}`,
     ],
     screen.columns,
   )

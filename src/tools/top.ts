@@ -22,6 +22,9 @@ export interface TopOptions {
   readonly signal: AbortSignal
 }
 
+/** Between the two looks of `once`, in ms. */
+const BETWEEN_LOOKS = 1_000
+
 /** Hands each moment over until the signal is aborted; gives the last one. */
 export async function watch(
   options: TopOptions,
@@ -32,7 +35,7 @@ export async function watch(
   let document: TopDocument | undefined
   while (!signal.aborted) {
     const begun = performance.now()
-    const next = await sampler.sample()
+    const next = once ? await lookTwice(sampler, signal) : await sampler.sample()
     if (signal.aborted) break
     document = next
     show(document)
@@ -40,6 +43,14 @@ export async function watch(
     await pause(interval - (performance.now() - begun), signal)
   }
   return document
+}
+
+/** Rates, and what ails a pool, show only between two looks. */
+async function lookTwice(sampler: Sampler, signal: AbortSignal): Promise<TopDocument> {
+  const first = await sampler.sample()
+  if (!isReached(first)) return first
+  await pause(BETWEEN_LOOKS, signal)
+  return signal.aborted ? first : sampler.sample('waited for')
 }
 
 /** Whether at least something answered. */
@@ -68,7 +79,7 @@ const CLOCK = 250
 export async function watchOnScreen(options: TopOptions, { out, input, process, colour }: TopScreen): Promise<void> {
   const quit = new AbortController()
   const picture = new Picture(options.sort)
-  const draw = () => full.draw(picture.lines(sizeOf(out, colour), out.rows ?? 24))
+  const draw = () => full.draw(picture.lines(sizeOf(out, colour), out.rows || 24))
   const key = (typed: string) => {
     if (typed === 'q' || typed === 'Q') quit.abort()
     else if (picture.type(typed)) draw()

@@ -20,8 +20,8 @@ export class PseudoTerminal implements AsyncDisposable {
   #wake: () => void = () => {}
 
   constructor(words: readonly string[], columns: number, rows: number, env: NodeJS.ProcessEnv = {}) {
-    // The inner shell becomes the command, so that its pid is the command's.
-    const inner = `echo pid=$$; exec ${words.map(quoted).join(' ')}`
+    // The inner shell becomes the command, so that its pid is the command's; SIGQUIT shall leave no file behind.
+    const inner = `ulimit -c 0; echo pid=$$; exec ${words.map(quoted).join(' ')}`
     const script = `tty; stty cols ${columns} rows ${rows}; sh -c ${quoted(inner)}; echo code=$?; stty -a`
     const { NO_COLOR, COLUMNS, REDIS_URL, ...inherited } = process.env
     this.#child = spawn('script', ['-qec', script, '/dev/null'], {

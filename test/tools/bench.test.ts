@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { OptionError, type Redis } from '../../src/index.js'
+import { BenchKeys } from '../../src/tools/bench-keys.js'
 import { readBenchPlan } from '../../src/tools/bench-plan.js'
 import { startCli } from '../support/cli-process.js'
 import { liveRedis } from '../support/live-redis.js'
@@ -132,6 +133,44 @@ describe('respool bench', { skip: liveSkip }, () => {
     assert.equal(code, 0, stderr)
     assert.match(stdout, /redis is not measured: cannot use \[redacted\] with \[redacted\]\./)
     assert.doesNotMatch(stdout + stderr, /hu%|sh@|quiet/)
+  })
+
+  it('interrupted by Ctrl-C while a peer hangs prints what there is', async () => {
+    const folder = join(TMP, 'hanging')
+    const home = join(folder, 'node_modules', 'redis')
+    mkdirSync(home, { recursive: true })
+    writeFileSync(join(home, 'package.json'), JSON.stringify({ name: 'redis', version: '9.9.9', main: 'index.js' }))
+    const hang = "() => { process.stderr.write('it hangs\\n'); return new Promise(() => {}) }"
+    const client = `{ on() {}, async connect() {}, destroy() {}, get: ${hang}, set: ${hang} }`
+    writeFileSync(join(home, 'index.js'), `exports.createClient = () => (${client})`)
+    const words = ['bench', '--json', '--url', url, '--callers', '1', '--ops', 'get', '--peers', 'redis', ...quick]
+    const { child, done } = startCli(words, {}, folder)
+    await new Promise<void>((resolve) => {
+      child.stderr?.on('data', (text: string) => {
+        if (text.includes('it hangs')) resolve()
+      })
+    })
+    const begin = performance.now()
+    child.kill('SIGINT')
+    const { code, stdout } = await done
+    const { interrupted, cells } = JSON.parse(stdout)
+    assert.deepEqual([code, interrupted, cells.length, cells[0].rounds.length], [130, true, 1, 1])
+    assert.ok(performance.now() - begin < 8_000, 'it waited for the peer')
+    assert.deepEqual(await redis.keys('respool-bench:*'), [])
+  })
+
+  it('writes no further key once it is interrupted, and deletes those that it has written', async () => {
+    const ending = new AbortController()
+    const keys = new BenchKeys(redis, 100_000, 10)
+    const filled = keys.fill(ending.signal)
+    let size = 0
+    while (size < 501) size = await redis.dbSize()
+    ending.abort()
+    await filled
+    const written = await redis.keys('respool-bench:*')
+    assert.ok(written.length > 0 && written.length < 100_000, String(written.length))
+    await keys.remove()
+    assert.deepEqual(await redis.keys('respool-bench:*'), [])
   })
 
   it('interrupted by Ctrl-C prints what there is, and deletes its keys', async () => {

@@ -76,6 +76,19 @@ describe('respool', () => {
     assert.match(stderr, /expected redis:\/\//)
     assert.doesNotMatch(stderr, /hush/)
   })
+
+  it('goes on where nobody reads its complaints and its progress', async () => {
+    for (const [words, code, result] of [
+      [['dmeo'], 64, /^$/],
+      [['simulate', '--json'], 0, /^\{/],
+    ] as const) {
+      const { child, done } = start(words)
+      child.stderr?.destroy()
+      const outcome = await done
+      assert.equal(outcome.code, code, words.join(' '))
+      assert.match(outcome.stdout, result)
+    }
+  })
 })
 
 describe('the words after respool', () => {

@@ -91,6 +91,17 @@ describe('a full screen', () => {
     assert.equal(redraws(), 1)
   })
 
+  it('is left before a signal that ends the process at once does so', () => {
+    for (const signal of ['SIGQUIT', 'SIGHUP']) {
+      const { out, input, source } = started()
+      source.emit(signal)
+      assert.ok(out.text.endsWith(LEAVE), signal)
+      assert.deepEqual(input.modes, [true, false])
+      assert.deepEqual(source.sent, [`4711 ${signal}`])
+      assert.deepEqual(source.eventNames(), [])
+    }
+  })
+
   it('writes a picture once, and anew in another size', () => {
     const { out, full } = started()
     full.draw(['same'])

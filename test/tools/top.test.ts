@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { ConnectionPool, Redis } from '../../src/index.js'
 import { readEndpoints } from '../../src/tools/pool-endpoint.js'
 import { isReached, type TopOptions, watch } from '../../src/tools/top.js'
-import type { ServerView, TopDocument } from '../../src/tools/top-document.js'
+import { headOf, type ServerView, type TopDocument } from '../../src/tools/top-document.js'
 import { startCli } from '../support/cli-process.js'
 import { FakeServer } from '../support/fake-server.js'
 import { freePort } from '../support/free-port.js'
@@ -45,7 +45,10 @@ describe('top', { skip: liveSkip }, () => {
       const busy = setInterval(() => {
         for (let n = 0; n < 50; n++) redis.get(n % 2 === 0 ? 'key' : 'no key').catch(() => {})
       }, 10)
-      const document = await moment({ url: server.url }, (each) => (there(each).head?.opsPerSecond ?? 0) > 1_000)
+      const document = await moment({ url: server.url }, ({ server: view }) => {
+        const { opsPerSecond = 0, hitRate = null } = (view?.state === 'there' && view.head) || {}
+        return opsPerSecond > 1_000 && hitRate !== null
+      })
       clearInterval(busy)
       const { head, groups } = there(document)
       assert.deepEqual(
@@ -59,6 +62,37 @@ describe('top', { skip: liveSkip }, () => {
       redis.destroy()
     }
     assert.deepEqual(await server.clientList(), [])
+  })
+
+  it('has no rate of the last seconds without an earlier look', () => {
+    const mark = (at: number, hits: number) => {
+      const info = { total_commands_processed: 10, keyspace_hits: hits, keyspace_misses: 9, evicted_keys: hits }
+      return { at, asked: 0, info: new Map(Object.entries(info).map(([name, value]) => [name, String(value)])) }
+    }
+    const first = headOf(mark(1_000, 50), undefined)
+    assert.deepEqual([first.hitRate, first.evictedPerSecond], [null, null])
+    const second = headOf(mark(3_000, 60), mark(1_000, 50))
+    assert.deepEqual([second.hitRate, second.evictedPerSecond], [1, 5])
+  })
+
+  it('compares two looks where only one moment is asked for', async () => {
+    await using server = await RedisProcess.start()
+    const pool = new ConnectionPool(server.url, { name: 'orders', maxConnections: 2 })
+    const redis = new Redis({ pool })
+    await using published = await publish([pool])
+    const endpoints = readEndpoints({ lists: new Map([['pool', [published.url]]]) }, { RESPOOL_TOKEN: TOKEN })
+    try {
+      await redis.get('no key')
+      const document = await moment({ url: server.url, endpoints, once: true }, () => true)
+      const { head } = there(document)
+      assert.deepEqual([head?.hitRate, head?.evictedPerSecond], [null, 0])
+      const [first] = document.pools
+      assert.ok(first !== undefined && 'pools' in first)
+      assert.equal(first.pools[0]?.callsPerSecond, 0)
+    } finally {
+      pool.destroy()
+      redis.destroy()
+    }
   })
 
   it('waits for a server that goes away, and sees it come back', async () => {
@@ -230,6 +264,8 @@ describe('top, on a terminal', { skip: liveSkip || terminalSkip() }, () => {
   for (const [how, end, code] of [
     ['Ctrl-C', (terminal: PseudoTerminal) => terminal.type('\u0003'), 130],
     ['SIGTERM', (terminal: PseudoTerminal) => terminal.signal('SIGTERM'), 143],
+    ['Ctrl-\\', (terminal: PseudoTerminal) => terminal.type('\u001C'), 131],
+    ['SIGHUP', (terminal: PseudoTerminal) => terminal.signal('SIGHUP'), 129],
   ] as const) {
     it(`gives the terminal back after ${how}`, () =>
       onTerminal(async (terminal) => {
@@ -251,6 +287,14 @@ describe('top, on a terminal', { skip: liveSkip || terminalSkip() }, () => {
       terminal.type('q')
       assert.deepEqual(await terminal.end(), { code: 0, restored: true })
     }))
+
+  it('draws on a terminal that does not know how many lines it has', async () => {
+    await using server = await RedisProcess.start()
+    await using terminal = new PseudoTerminal([process.execPath, CLI, 'top', '--url', server.url], 80, 0)
+    await terminal.until(({ output }) => output.includes('clients 1/'), 'a picture')
+    terminal.type('q')
+    assert.deepEqual(await terminal.end(), { code: 0, restored: true })
+  })
 
   it('follows the size of the terminal, and a server that goes', () =>
     onTerminal(async (terminal, server) => {
