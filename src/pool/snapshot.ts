@@ -22,6 +22,7 @@ export function snapshot(core: PoolCore, deps: PoolDependencies, madeAt: number,
     age: now - madeAt,
     maxConnections: limits.maxConnections,
     minConnections: limits.minConnections,
+    lendable: dispatch.maxLeases,
     connections: { ...roster.counts(), total: roster.total },
     connectionTime: roster.times(now),
     waiting: {

@@ -64,6 +64,8 @@ export interface PoolStats {
   readonly age: number
   readonly maxConnections: number
   readonly minConnections: number
+  /** Connections that may be leased at once: all, or all but the one that is kept for sharing. */
+  readonly lendable: number
   readonly connections: Readonly<Record<Place, number>> & { readonly total: number }
   /** Milliseconds that connections have spent in each place, added up over all of them. */
   readonly connectionTime: Readonly<Record<Place, number>>

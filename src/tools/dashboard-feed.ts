@@ -37,6 +37,7 @@ export interface FeedListener {
 }
 
 export class PoolFeed {
+  readonly id: number
   readonly pool: ConnectionPool
   readonly #recording: Recording
   readonly #listeners = new Set<FeedListener>()
@@ -48,8 +49,12 @@ export class PoolFeed {
   #loopDelay = 0
   readonly #takeLoopDelay: () => number
 
-  /** @param takeLoopDelay how late the event loop ran since the last point of this pool, in ms */
-  constructor(pool: ConnectionPool, takeLoopDelay: () => number) {
+  /**
+   * @param id by which pages ask for it
+   * @param takeLoopDelay how late the event loop ran since the last point of this pool, in ms
+   */
+  constructor(id: number, pool: ConnectionPool, takeLoopDelay: () => number) {
+    this.id = id
     this.pool = pool
     this.#takeLoopDelay = takeLoopDelay
     this.#stats = pool.stats()
@@ -72,7 +77,7 @@ export class PoolFeed {
 
   get summary(): PoolSummary {
     const { name, address, state } = this.#stats
-    return { name: clip(name), address: clip(address), state, cause: this.#finding.cause }
+    return { id: this.id, name: clip(name), address: clip(address), state, cause: this.#finding.cause }
   }
 
   /** All points there are. */

@@ -8,7 +8,7 @@ const RESOLUTION = 20
 
 export class LoopWatch {
   readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION })
-  readonly #most = new Set<{ delay: number }>()
+  readonly #most = new Map<() => number, { delay: number }>()
 
   constructor() {
     this.#delay.enable()
@@ -17,15 +17,21 @@ export class LoopWatch {
   /** What gives the longest delay since it was last called, in ms. */
   reader(): () => number {
     const own = { delay: 0 }
-    this.#most.add(own)
-    return () => {
+    const read = (): number => {
       const delay = this.#delay.count > 0 ? Math.max(0, this.#delay.max / 1e6 - RESOLUTION) : 0
       this.#delay.reset()
-      for (const each of this.#most) each.delay = Math.max(each.delay, delay)
+      for (const each of this.#most.values()) each.delay = Math.max(each.delay, delay)
       const { delay: most } = own
       own.delay = 0
       return most
     }
+    this.#most.set(read, own)
+    return read
+  }
+
+  /** Ends what `reader` gave. */
+  forget(reader: () => number): void {
+    this.#most.delete(reader)
   }
 
   stop(): void {

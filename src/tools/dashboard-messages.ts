@@ -22,6 +22,8 @@ export const COLUMNS = [
 export type PointRow = readonly (number | null)[]
 
 export interface PoolSummary {
+  /** Of this dashboard; no other pool gets it later. */
+  readonly id: number
   readonly name: string
   readonly address: string
   readonly state: PoolStats['state']
@@ -37,7 +39,7 @@ export interface Finding extends Diagnosis {
 export interface Hello {
   readonly schemaVersion: typeof SCHEMA_VERSION
   readonly version: string
-  /** Which of the pools the stream is about. */
+  /** Id of the pool that the stream is about. */
   readonly selected: number
   readonly interval: number
   readonly columns: readonly string[]

@@ -6,12 +6,15 @@ import { PoolFeed } from './dashboard-feed.js'
 import { pageFile } from './dashboard-files.js'
 import { type Refusal, refuse, refuseStranger, SAFE_HEADERS } from './dashboard-guard.js'
 import { LoopWatch } from './dashboard-loop.js'
-import { COLUMNS, type PoolsDocument, SCHEMA_VERSION } from './dashboard-messages.js'
+import { COLUMNS, type PageEvent, type PoolsDocument, SCHEMA_VERSION } from './dashboard-messages.js'
 import type { DashboardSettings } from './dashboard-options.js'
 import { EventStream } from './dashboard-stream.js'
 
 /** Streams at once; each is a page that is open. */
 const MOST_STREAMS = 4
+
+/** Pools that have ended, and are shown still. */
+const MOST_ENDED = 32
 
 /** Points in one message of the history. */
 const HISTORY_PART = 60
@@ -27,7 +30,7 @@ interface Content {
 type Answer = Refusal | Content | PoolFeed
 
 const NOT_FOUND: Refusal = { status: 404, text: 'The dashboard has no such page.' }
-const CLOSED: Refusal = { status: 503, text: 'The dashboard is closed.' }
+const CLOSED: Refusal = { status: 410, text: 'The dashboard is closed.' }
 const BUSY: Refusal = {
   status: 503,
   text: `The dashboard is open ${MOST_STREAMS} times already; close one of them.`,
@@ -38,31 +41,59 @@ const BROKEN: Refusal = { status: 500, text: 'The dashboard could not answer.' }
 export class Site {
   readonly #settings: DashboardSettings
   readonly #loop = new LoopWatch()
-  readonly #feeds: PoolFeed[] = []
-  readonly #streams = new Set<EventStream>()
+  readonly #feeds = new Map<number, { readonly feed: PoolFeed; readonly stop: () => void }>()
+  /** Those whose pools have ended, in the order of their ends. */
+  readonly #ended = new Set<PoolFeed>()
+  #nextId = 0
+  readonly #streams = new Map<EventStream, { readonly feed: PoolFeed; readonly stopPulse: () => void }>()
+  readonly #hosts: string[]
   #isClosed = false
 
   constructor(settings: DashboardSettings) {
     this.#settings = settings
+    this.#hosts = [...settings.hosts]
     for (const pool of settings.pools) this.add(pool)
   }
 
   add(pool: ConnectionPool): void {
-    if (this.#isClosed || this.#feeds.some((feed) => feed.pool === pool)) return
-    this.#feeds.push(new PoolFeed(pool, this.#loop.reader()))
+    if (this.#isClosed || this.#feedOf(pool) !== undefined) return
+    const id = this.#nextId++
+    const reader = this.#loop.reader()
+    const feed = new PoolFeed(id, pool, reader)
+    const stop = (): void => {
+      feed.stop()
+      this.#loop.forget(reader)
+    }
+    this.#feeds.set(id, { feed, stop })
+    const event = ({ kind }: PageEvent): void => {
+      if (kind === 'ended') this.#noteEnd(feed)
+    }
+    feed.follow({ point: () => {}, event })
+    if (feed.isOver) this.#noteEnd(feed)
+  }
+
+  /** Its streams end. */
+  remove(pool: ConnectionPool): void {
+    const feed = this.#feedOf(pool)
+    if (feed !== undefined) this.#drop(feed)
+  }
+
+  /** One more value of the Host header, in lower case. */
+  answerFor(host: string): void {
+    this.#hosts.push(host)
   }
 
   close(): void {
     this.#isClosed = true
-    for (const stream of this.#streams) stream.end()
-    for (const feed of this.#feeds) feed.stop()
+    for (const stream of this.#streams.keys()) this.#end(stream)
+    for (const { stop } of this.#feeds.values()) stop()
     this.#loop.stop()
   }
 
   answer(request: IncomingMessage, response: ServerResponse): void {
     for (const [name, value] of Object.entries(SAFE_HEADERS)) response.setHeader(name, value)
     try {
-      const answer = refuse(request, this.#settings) ?? this.#answerTo(request)
+      const answer = refuse(request, { hosts: this.#hosts }) ?? this.#answerTo(request)
       if (answer instanceof PoolFeed) this.#stream(answer, response)
       else write(response, answer)
     } catch {
@@ -70,6 +101,32 @@ export class Site {
       if (response.headersSent) response.destroy()
       else write(response, BROKEN)
     }
+  }
+
+  #feedOf(pool: ConnectionPool): PoolFeed | undefined {
+    return this.#all().find((feed) => feed.pool === pool)
+  }
+
+  #all(): PoolFeed[] {
+    return Array.from(this.#feeds.values(), ({ feed }) => feed)
+  }
+
+  #noteEnd(feed: PoolFeed): void {
+    this.#ended.add(feed)
+    const [oldest] = this.#ended
+    if (this.#ended.size > MOST_ENDED && oldest !== undefined) this.#drop(oldest)
+  }
+
+  #drop(feed: PoolFeed): void {
+    this.#feeds.get(feed.id)?.stop()
+    this.#feeds.delete(feed.id)
+    this.#ended.delete(feed)
+    for (const [stream, of] of this.#streams) if (of.feed === feed) this.#end(stream)
+  }
+
+  #end(stream: EventStream): void {
+    this.#streams.get(stream)?.stopPulse()
+    stream.end()
   }
 
   #answerTo(request: IncomingMessage): Answer {
@@ -87,15 +144,20 @@ export class Site {
     if (refusal !== undefined) return refusal
     if (this.#isClosed) return CLOSED
     if (path === '/api/pools') return this.#document()
-    const wanted = new URLSearchParams(query).get('pool') ?? '0'
-    const feed = /^\d{1,6}$/.test(wanted) ? this.#feeds[Number(wanted)] : undefined
+    const feed = this.#asked(new URLSearchParams(query).get('pool'))
     if (feed === undefined) return NOT_FOUND
     if (request.method === 'HEAD') return { type: STREAM_TYPE, content: Buffer.alloc(0) }
     return this.#streams.size < MOST_STREAMS ? feed : BUSY
   }
 
+  /** The first where none is asked for. */
+  #asked(id: string | null): PoolFeed | undefined {
+    if (id === null) return this.#all()[0]
+    return /^\d{1,15}$/.test(id) ? this.#feeds.get(Number(id))?.feed : undefined
+  }
+
   #document(): Content {
-    const pools = this.#feeds.map((feed) => ({ stats: feed.pool.stats(), advice: feed.advice() }))
+    const pools = this.#all().map((feed) => ({ stats: feed.pool.stats(), advice: feed.advice() }))
     const document: PoolsDocument = { schemaVersion: SCHEMA_VERSION, pools }
     return { type: 'application/json; charset=utf-8', content: Buffer.from(JSON.stringify(document)) }
   }
@@ -103,8 +165,7 @@ export class Site {
   #stream(feed: PoolFeed, response: ServerResponse): void {
     response.writeHead(200, { 'Content-Type': STREAM_TYPE, 'X-Accel-Buffering': 'no' })
     const stream = new EventStream(response)
-    this.#streams.add(stream)
-    const summaries = () => this.#feeds.map(({ summary }) => summary)
+    const summaries = () => this.#all().map(({ summary }) => summary)
     const unfollow = feed.follow({
       point: (row) => {
         stream.send('points', [row])
@@ -119,13 +180,14 @@ export class Site {
     const pulse = setInterval(() => {
       if (feed.isOver) stream.send('news', feed.news(summaries()))
     }, feed.interval)
+    this.#streams.set(stream, { feed, stopPulse: () => clearInterval(pulse) })
     response.on('close', () => {
       clearInterval(pulse)
       unfollow()
       this.#streams.delete(stream)
     })
     const { interval } = feed
-    const selected = this.#feeds.indexOf(feed)
+    const selected = feed.id
     stream.send('hello', { schemaVersion: SCHEMA_VERSION, version: VERSION, selected, interval, columns: COLUMNS })
     stream.send('news', feed.news(summaries()))
     const rows = feed.rows()

@@ -12,6 +12,9 @@ const BACKLOG = 8 * RATE
 /** How often what waits is looked at, in ms. */
 const PACE = 100
 
+/** For the last message, in ms. */
+const PARTING = 500
+
 /** A reader that takes nothing for so long is gone, in ms. */
 const PATIENCE = 30_000
 
@@ -42,15 +45,18 @@ export class EventStream {
     else this.#pump()
   }
 
+  /** A reader that does not read is not waited for. */
   end(): void {
+    if (this.#response.destroyed || this.#response.writableEnded) return
     clearTimeout(this.#timer)
     this.#waiting = []
-    if (!this.#response.writableEnded) this.#response.end('event: end\ndata: {}\n\n')
+    this.#response.end('event: end\ndata: {}\n\n')
+    this.#timer = setTimeout(() => this.#response.destroy(), PARTING).unref()
   }
 
   #pump(): void {
-    clearTimeout(this.#timer)
     if (this.#response.destroyed || this.#response.writableEnded) return
+    clearTimeout(this.#timer)
     const now = performance.now()
     this.#budget = Math.min(RATE, this.#budget + ((now - this.#refilledAt) * RATE) / 1_000)
     this.#refilledAt = now

@@ -1,6 +1,7 @@
 // Owns `respool/dashboard`: a request handler and a server that show pools, live, to who knows the token. Reads only.
 
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { isIP } from 'node:net'
 import {
   type DashboardOptions,
   type DashboardSettings,
@@ -22,6 +23,8 @@ export interface Dashboard {
   readonly token: string
   /** Shows one more; one that is shown already is not added again. */
   add(watched: Watched): void
+  /** Forgets one, which may be open or ended. Of pools that have ended, only the last 32 are shown anyway. */
+  remove(watched: Watched): void
   /** Ends the streams and the recordings; pools go on. */
   close(): void
 }
@@ -31,6 +34,7 @@ export interface DashboardServer {
   readonly url: string
   readonly token: string
   add(watched: Watched): void
+  remove(watched: Watched): void
   /** Resolves when nothing of it is left. */
   close(): Promise<void>
 }
@@ -41,7 +45,8 @@ export interface DashboardServer {
  * @throws OptionError for an option that is unknown or does not fit
  */
 export function dashboard(options: DashboardOptions): Dashboard {
-  return dashboardFrom(readDashboardOptions(options))
+  const settings = readDashboardOptions(options)
+  return handlerOf(new Site(settings), settings)
 }
 
 /**
@@ -50,7 +55,8 @@ export function dashboard(options: DashboardOptions): Dashboard {
  */
 export async function serveDashboard(options: ServeDashboardOptions): Promise<DashboardServer> {
   const settings = readServeOptions(options)
-  const handler = dashboardFrom(settings)
+  const site = new Site(settings)
+  const handler = handlerOf(site, settings)
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5_000 }, handler)
   server.maxConnections = 64
   try {
@@ -62,13 +68,14 @@ export async function serveDashboard(options: ServeDashboardOptions): Promise<Da
     handler.close()
     throw error
   }
-  const bound = server.address()
-  const port = typeof bound === 'object' && bound !== null ? bound.port : settings.port
-  const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host
+  const { address, port } = boundTo(server)
+  const { host } = new URL(`http://${hostIn(settings.host, address)}:${port}`)
+  site.answerFor(host)
   return {
-    url: `http://${host}:${port}${settings.base}/#token=${handler.token}`,
+    url: `http://${host}${settings.base}/#token=${handler.token}`,
     token: handler.token,
     add: (watched) => handler.add(watched),
+    remove: (watched) => handler.remove(watched),
     close: async () => {
       handler.close()
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
@@ -81,12 +88,26 @@ export async function serveDashboard(options: ServeDashboardOptions): Promise<Da
   }
 }
 
-function dashboardFrom(settings: DashboardSettings): Dashboard {
-  const site = new Site(settings)
+function boundTo(server: Server): { readonly address: string; readonly port: number } {
+  const bound = server.address()
+  if (typeof bound !== 'object' || bound === null) throw new Error('the server of the dashboard has no port')
+  return bound
+}
+
+/** A name stays a name; where all addresses are listened to, that of this machine can be opened. */
+function hostIn(host: string, address: string): string {
+  if (address === '0.0.0.0') return '127.0.0.1'
+  if (address === '::') return '[::1]'
+  if (isIP(host) === 0) return host
+  return address.includes(':') ? `[${address.replace(/%.*/, '')}]` : address
+}
+
+function handlerOf(site: Site, settings: DashboardSettings): Dashboard {
   const handle = (request: IncomingMessage, response: ServerResponse): void => site.answer(request, response)
   return Object.assign(handle, {
     token: settings.token,
     add: (watched: Watched) => site.add(poolIn(watched)),
+    remove: (watched: Watched) => site.remove(poolIn(watched)),
     close: () => site.close(),
   })
 }

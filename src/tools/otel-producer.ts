@@ -10,10 +10,10 @@ import {
   type Histogram,
   keyOf,
   type Point,
+  PoolReadings,
   type Pools,
   readBounds,
   type Taken,
-  takeMetrics,
 } from './pool-metrics.js'
 
 /** `delta`: counters and histograms tell what was added since the last collection. */
@@ -102,13 +102,12 @@ const RESOURCE: NoResource = { attributes: {}, merge: (other) => other ?? RESOUR
 export function metricProducer(pools: Pools, options: MetricProducerOptions = {}): PoolMetricProducer {
   checkGiven(pools, options, ['bounds', 'temporality'])
   const bounds = readBounds(options)
+  const readings = new PoolReadings(pools, bounds)
   const form = readTemporality(options.temporality) === 'delta' ? new Delta() : CUMULATIVE
   const scope = { name: 'respool', version: VERSION }
   const collect = (): ProducedMetrics => {
     const now = Date.now()
-    const metrics = takeMetrics(pools, bounds).flatMap((taken) =>
-      taken.points.length > 0 ? [produce(taken, now, form)] : [],
-    )
+    const metrics = readings.all().flatMap((taken) => (taken.points.length > 0 ? [produce(taken, now, form)] : []))
     form.told(now)
     const scopeMetrics = metrics.length === 0 ? [] : [{ scope, metrics }]
     return { resourceMetrics: { resource: RESOURCE, scopeMetrics }, errors: [] }
@@ -160,7 +159,7 @@ class Delta implements Form {
     const { value } = point
     const before = this.#counters.get(key) ?? 0
     this.#counters.set(key, value)
-    // Less than before: one of several pools is not among them any more.
+    // Less than before: the past of its pools was forgotten.
     return this.#since(point, Math.max(0, value - before))
   }
 

@@ -12,8 +12,17 @@ import {
   type TracerProvider,
   trace,
 } from './otel-api.js'
-import { followCalls } from './otel-calls.js'
-import { type BoundsOption, checkGiven, type Pools, poolsOf, readBounds, takeScalars } from './pool-metrics.js'
+import { followCalls, type TracedPool } from './otel-calls.js'
+import {
+  type BoundsOption,
+  checkGiven,
+  isPool,
+  PoolReadings,
+  type PoolSource,
+  type Pools,
+  poolsOf,
+  readBounds,
+} from './pool-metrics.js'
 
 export {
   type MetricProducerOptions,
@@ -68,16 +77,16 @@ export function instrument(options: InstrumentOptions): Instrumentation {
   const { pools } = options
   checkGiven(pools, options, OPTIONS)
   const bounds = readBounds(options)
-  const names = new Names(pools)
+  const followed = new Followed(pools)
   const meter = (options.meterProvider ?? metrics).getMeter('respool', VERSION)
   const tracer = (options.tracerProvider ?? trace).getTracer('respool', VERSION)
   const ends: (() => void)[] = []
-  if (options.metrics ?? true) ends.push(observe(meter, pools, names), followTimes(meter, names, bounds))
+  if (options.metrics ?? true) ends.push(observe(meter, pools), followTimes(meter, followed, bounds))
   const spans = options.spans ?? true
   const duration = options.operationDuration ? histogramOf(meter, OPERATIONS, bounds) : undefined
   if (spans || duration !== undefined) {
     const { queryText = false, requireParent = false } = options
-    const follows = (name: string): boolean => names.have(name)
+    const follows = (pool: TracedPool): boolean => followed.has(pool)
     ends.push(followCalls({ tracer: spans ? tracer : undefined, duration, queryText, requireParent, follows }))
   }
   const stop = (): void => {
@@ -86,33 +95,69 @@ export function instrument(options: InstrumentOptions): Instrumentation {
   return { stop, [Symbol.dispose]: stop }
 }
 
-/** Names of the pools, as news have them. Taking a snapshot is nothing to do for each call. */
-class Names {
+/** How old what is known of the pools may be, in ms. */
+const KNOWN_FOR = 1_000
+
+/** Whose news are told. Pools may come and go; looking at all of them is nothing to do for each call. */
+class Followed {
   readonly #pools: Pools
+  #ids: ReadonlySet<string> = new Set()
+  /** Of those that have no id. */
   #names: ReadonlySet<string> = new Set()
+  readonly #nameOf = new WeakMap<PoolSource, string>()
+  readonly #strangers = new Set<string>()
+  #readAt = Number.NEGATIVE_INFINITY
 
   constructor(pools: Pools) {
     this.#pools = pools
-    this.refresh()
+    this.#read(performance.now())
   }
 
-  have(name: string): boolean {
-    return this.#names.has(name)
+  has({ clientId, poolName }: TracedPool): boolean {
+    const now = performance.now()
+    if (now - this.#readAt > KNOWN_FOR) {
+      this.#strangers.clear()
+      this.#read(now)
+    }
+    if (this.#isKnown(clientId, poolName)) return true
+    if (this.#strangers.has(clientId)) return false
+    this.#read(now)
+    const isKnown = this.#isKnown(clientId, poolName)
+    if (!isKnown) this.#strangers.add(clientId)
+    return isKnown
   }
 
-  /** Pools may have come since. */
-  refresh(): void {
-    this.#names = new Set(poolsOf(this.#pools).map((pool) => pool.stats().name))
+  #isKnown(id: string, name: string): boolean {
+    return this.#ids.has(id) || this.#names.has(name)
+  }
+
+  #read(now: number): void {
+    this.#readAt = now
+    // One that was added later was not looked at yet.
+    const pools = poolsOf(this.#pools).filter(isPool)
+    this.#ids = new Set(pools.flatMap(({ clientId }) => clientId ?? []))
+    this.#names = new Set(pools.flatMap((pool) => (pool.clientId === undefined ? this.#named(pool) : [])))
+  }
+
+  #named(pool: PoolSource): string | [] {
+    try {
+      const name = this.#nameOf.get(pool) ?? pool.stats().name
+      this.#nameOf.set(pool, name)
+      return name
+    } catch {
+      // Whatever is wrong with it, calls go on.
+      return []
+    }
   }
 }
 
 /** All that can be read when metrics are collected. */
-function observe(meter: Meter, pools: Pools, names: Names): () => void {
+function observe(meter: Meter, pools: Pools): () => void {
   const observables = new Map(SCALARS.map((metric) => [metric.name, observableOf(meter, metric)]))
   const all = [...observables.values()]
+  const readings = new PoolReadings(pools, undefined)
   const callback: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
-    names.refresh()
-    for (const { metric, points } of takeScalars(pools)) {
+    for (const { metric, points } of readings.scalars()) {
       const observable = observables.get(metric.name)
       if (observable !== undefined)
         for (const { value, attributes } of points) result.observe(observable, value, attributes)
@@ -138,19 +183,19 @@ function observableOf(meter: Meter, { kind, name, unit, description, isWhole }: 
 }
 
 /** Durations have no observable: they are recorded one by one, as they end. */
-function followTimes(meter: Meter, names: Names, bounds: readonly number[]): () => void {
+function followTimes(meter: Meter, followed: Followed, bounds: readonly number[]): () => void {
   const create = histogramOf(meter, TIMES.create, bounds)
   const use = histogramOf(meter, TIMES.use, bounds)
   const wait = histogramOf(meter, TIMES.wait, bounds)
-  const record = (histogram: Histogram, poolName: string, time: number | undefined): void => {
-    if (time !== undefined && names.have(poolName)) histogram.record(time / 1_000, { [POOL_NAME]: poolName })
+  const record = (histogram: Histogram, pool: TracedPool, time: number | undefined): void => {
+    if (time !== undefined && followed.has(pool)) histogram.record(time / 1_000, { [POOL_NAME]: pool.poolName })
   }
   const ends = [
     follow<ConnectionReadyMessage>('respool:connection:ready', (news) => {
-      record(create, news.poolName, news.createTimeMs)
+      record(create, news, news.createTimeMs)
     }),
-    follow<ReleaseMessage>('respool:pool:release', (news) => record(use, news.poolName, news.useTimeMs)),
-    follow<AcquireTrace>('tracing:respool:acquire:asyncEnd', (news) => record(wait, news.poolName, news.waitMs)),
+    follow<ReleaseMessage>('respool:pool:release', (news) => record(use, news, news.useTimeMs)),
+    follow<AcquireTrace>('tracing:respool:acquire:asyncEnd', (news) => record(wait, news, news.waitMs)),
   ]
   return () => {
     for (const end of ends) end()

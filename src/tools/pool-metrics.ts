@@ -14,6 +14,8 @@ import {
 
 /** A `ConnectionPool`, or whatever has its `stats()`. */
 export interface PoolSource {
+  /** As messages of `node:diagnostics_channel` have it; what has none is told by its name. */
+  readonly clientId?: string | undefined
   stats(options?: StatsOptions): PoolStats
 }
 
@@ -66,7 +68,8 @@ export function checkGiven(pools: Pools, options: object, names: readonly string
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
-const isPool = (value: unknown): boolean => isObject(value) && 'stats' in value && typeof value.stats === 'function'
+export const isPool = (value: unknown): boolean =>
+  isObject(value) && 'stats' in value && typeof value.stats === 'function'
 
 /** @throws OptionError for bounds that are none */
 export function readBounds({ bounds = DEFAULT_BOUNDS }: BoundsOption): readonly number[] {
@@ -79,19 +82,66 @@ export function readBounds({ bounds = DEFAULT_BOUNDS }: BoundsOption): readonly 
   return [...bounds]
 }
 
-/** All metrics of all pools, now. */
-export function takeMetrics(pools: Pools, bounds: readonly number[]): Taken[] {
-  const snapshots = poolsOf(pools).map((pool) => snapshotOf(pool, bounds))
-  return [
-    ...SCALARS.map((metric) => ({ kind: 'scalar', metric, points: scalarPoints(metric, snapshots) }) as const),
-    ...HISTOGRAMS.map((metric) => ({ kind: 'histogram', metric, points: histogramPoints(metric, snapshots) }) as const),
-  ]
-}
+/**
+ * Reads pools again and again. A pool that is not among them any more leaves what it has counted to its name, so that no
+ * counter falls.
+ */
+export class PoolReadings {
+  readonly #pools: Pools
+  readonly #bounds: readonly number[] | undefined
+  readonly #scalars = SCALARS.map((metric) => ({ metric, series: scalarSeries(metric) }))
+  readonly #histograms = HISTOGRAMS.map((metric) => ({ metric, series: histogramSeries(metric) }))
+  #present: ReadonlySet<PoolSource> = new Set()
+  /** What pools left behind, for when one comes back. */
+  readonly #left = new WeakMap<PoolSource, Snapshot>()
 
-/** Those that are read when metrics are collected, without durations. */
-export function takeScalars(pools: Pools): Extract<Taken, { kind: 'scalar' }>[] {
-  const snapshots = poolsOf(pools).map((pool) => snapshotOf(pool))
-  return SCALARS.map((metric) => ({ kind: 'scalar', metric, points: scalarPoints(metric, snapshots) }))
+  /** @param bounds undefined where no histograms are taken */
+  constructor(pools: Pools, bounds: readonly number[] | undefined) {
+    this.#pools = pools
+    this.#bounds = bounds
+  }
+
+  /** All metrics of all pools, now. */
+  all(): Taken[] {
+    const snapshots = this.#read()
+    const histograms = this.#histograms.map(
+      ({ metric, series }) => ({ kind: 'histogram', metric, points: series.take(snapshots) }) as const,
+    )
+    return [...this.#scalarsOf(snapshots), ...histograms]
+  }
+
+  /** Those that are read when metrics are collected, without durations. */
+  scalars(): Extract<Taken, { kind: 'scalar' }>[] {
+    return this.#scalarsOf(this.#read())
+  }
+
+  #scalarsOf(snapshots: readonly Snapshot[]): Extract<Taken, { kind: 'scalar' }>[] {
+    return this.#scalars.map(({ metric, series }) => ({ kind: 'scalar', metric, points: series.take(snapshots) }))
+  }
+
+  #read(): Snapshot[] {
+    const before = this.#present
+    const present = new Set(poolsOf(this.#pools))
+    this.#present = present
+    for (const pool of before) if (!present.has(pool)) this.#leave(pool)
+    for (const pool of present) this.#comeBack(pool)
+    return [...present].map((pool) => snapshotOf(pool, this.#bounds))
+  }
+
+  #leave(pool: PoolSource): void {
+    const snapshot = snapshotOf(pool, this.#bounds)
+    this.#left.set(pool, snapshot)
+    for (const { metric, series } of this.#scalars) if (metric.kind === 'counter') series.keep(snapshot)
+    for (const { series } of this.#histograms) series.keep(snapshot)
+  }
+
+  #comeBack(pool: PoolSource): void {
+    const snapshot = this.#left.get(pool)
+    if (snapshot === undefined) return
+    this.#left.delete(pool)
+    for (const { metric, series } of this.#scalars) if (metric.kind === 'counter') series.giveBack(snapshot)
+    for (const { series } of this.#histograms) series.giveBack(snapshot)
+  }
 }
 
 /** The name that all points of the pool have. */
@@ -109,35 +159,91 @@ function snapshotOf(pool: PoolSource, bounds?: readonly number[]): Snapshot {
   return { since, stats }
 }
 
-function scalarPoints(metric: ScalarMetric, snapshots: readonly Snapshot[]): Point<number>[] {
-  const add = metric.kind === 'gauge' ? Math.max : (a: number, b: number) => a + b
-  return gathered(snapshots, (stats) => metric.read(stats), add)
+type Read<Value> = (stats: PoolStats) => readonly (readonly [value: Value, attributes?: Attributes | undefined])[]
+type Combine<Value> = (a: Value, b: Value) => Value
+
+/** Names of pools whose past is kept; those that were not seen for the longest time are forgotten first. */
+const MOST_NAMES = 1_000
+
+/** One metric of pools that come and go. */
+class Series<Value> {
+  readonly #read: Read<Value>
+  readonly #add: Combine<Value>
+  readonly #subtract: Combine<Value>
+  /** Of pools that have left, by name. */
+  readonly #past = new Map<string, readonly Point<Value>[]>()
+
+  constructor(read: Read<Value>, add: Combine<Value>, subtract: Combine<Value>) {
+    this.#read = read
+    this.#add = add
+    this.#subtract = subtract
+  }
+
+  /** Names without a pool are left out. */
+  take(snapshots: readonly Snapshot[]): Point<Value>[] {
+    const names = new Set(snapshots.map(({ stats }) => stats.name))
+    const past = [...names].flatMap((name) => this.#pastOf(name))
+    return gathered([...past, ...snapshots.flatMap((snapshot) => this.#pointsOf(snapshot))], this.#add)
+  }
+
+  keep(snapshot: Snapshot): void {
+    const { name } = snapshot.stats
+    this.#past.set(name, gathered([...this.#pastOf(name), ...this.#pointsOf(snapshot)], this.#add))
+    const [oldest] = this.#past.keys()
+    if (this.#past.size > MOST_NAMES && oldest !== undefined) this.#past.delete(oldest)
+  }
+
+  giveBack(snapshot: Snapshot): void {
+    const { name } = snapshot.stats
+    const taken = new Map(this.#pointsOf(snapshot).map((point) => [keyOf(point.attributes), point.value]))
+    const rest = this.#pastOf(name).map((point) => {
+      const value = taken.get(keyOf(point.attributes))
+      return value === undefined ? point : { ...point, value: this.#subtract(point.value, value) }
+    })
+    if (rest.length > 0) this.#past.set(name, rest)
+  }
+
+  #pastOf(name: string): readonly Point<Value>[] {
+    const past = this.#past.get(name)
+    if (past === undefined) return []
+    this.#past.delete(name)
+    this.#past.set(name, past)
+    return past
+  }
+
+  #pointsOf({ stats, since }: Snapshot): Point<Value>[] {
+    return this.#read(stats).map(([value, own]) => ({ attributes: { ...nameOf(stats), ...own }, since, value }))
+  }
 }
 
-function histogramPoints(metric: HistogramMetric, snapshots: readonly Snapshot[]): Point<Histogram>[] {
-  const read = (stats: PoolStats) =>
+function scalarSeries(metric: ScalarMetric): Series<number> {
+  const add: Combine<number> = metric.kind === 'gauge' ? Math.max : (a, b) => a + b
+  return new Series(
+    (stats) => metric.read(stats),
+    add,
+    (a, b) => a - b,
+  )
+}
+
+function histogramSeries(metric: HistogramMetric): Series<Histogram> {
+  const read: Read<Histogram> = (stats) =>
     metric.read(stats).map(([durations, attributes]) => [histogramOf(durations), attributes] as const)
-  return gathered(snapshots, read, addHistograms)
+  return new Series(read, addHistograms, subtractHistograms)
 }
 
-function gathered<Value>(
-  snapshots: readonly Snapshot[],
-  read: (stats: PoolStats) => readonly (readonly [value: Value, attributes?: Attributes | undefined])[],
-  add: (a: Value, b: Value) => Value,
-): Point<Value>[] {
+/** One point for each set of attributes. */
+function gathered<Value>(all: readonly Point<Value>[], add: Combine<Value>): Point<Value>[] {
   const points = new Map<string, Point<Value>>()
-  for (const { stats, since } of snapshots) {
-    for (const [value, own] of read(stats)) {
-      const attributes = { ...nameOf(stats), ...own }
-      const key = keyOf(attributes)
-      const before = points.get(key)
-      points.set(
-        key,
-        before === undefined
-          ? { attributes, since, value }
-          : { attributes, since: Math.min(since, before.since), value: add(before.value, value) },
-      )
-    }
+  for (const point of all) {
+    const key = keyOf(point.attributes)
+    const before = points.get(key)
+    const { attributes, since, value } = point
+    points.set(
+      key,
+      before === undefined
+        ? point
+        : { attributes, since: Math.min(since, before.since), value: add(before.value, value) },
+    )
   }
   return [...points.values()]
 }
@@ -162,5 +268,15 @@ function addHistograms(a: Histogram, b: Histogram): Histogram {
     max: Math.max(a.max ?? 0, b.max ?? 0),
     bounds: a.bounds,
     counts: a.counts.map((count, index) => count + (b.counts[index] ?? 0)),
+  }
+}
+
+/** The longest stays: it was there. */
+function subtractHistograms(a: Histogram, b: Histogram): Histogram {
+  return {
+    ...a,
+    count: a.count - b.count,
+    sum: a.sum - b.sum,
+    counts: a.counts.map((count, index) => count - (b.counts[index] ?? 0)),
   }
 }

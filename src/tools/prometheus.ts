@@ -9,10 +9,10 @@ import {
   checkGiven,
   type Histogram,
   type Point,
+  PoolReadings,
   type Pools,
   readBounds,
   type Taken,
-  takeMetrics,
 } from './pool-metrics.js'
 import { type Family, familyOf, promName } from './prometheus-names.js'
 
@@ -55,7 +55,9 @@ interface RegistryMetric extends Family {
  */
 export function prometheusText(pools: Pools, options: BoundsOption = {}): string {
   checkGiven(pools, options, ['bounds'])
-  const families = takeMetrics(pools, readBounds(options)).filter(({ points }) => points.length > 0)
+  const families = readingsOf(pools, readBounds(options))
+    .all()
+    .filter(({ points }) => points.length > 0)
   return families.map((taken) => familyText(familyOf(taken.metric), samplesOf(taken))).join('')
 }
 
@@ -71,7 +73,8 @@ export function collectPoolMetrics(pools: Pools, options: CollectOptions): () =>
   if (typeof Object(given).registerMetric !== 'function')
     throw new OptionError('register: expected a Registry of prom-client')
   const bounds = readBounds(options)
-  const scrape = new Scrape(() => takeMetrics(pools, bounds))
+  const readings = new PoolReadings(pools, bounds)
+  const scrape = new Scrape(() => readings.all())
   const added: string[] = []
   const remove = (): void => {
     for (const name of added.splice(0)) register.removeSingleMetric(name)
@@ -88,6 +91,18 @@ export function collectPoolMetrics(pools: Pools, options: CollectOptions): () =>
     throw error
   }
   return remove
+}
+
+/** By bounds, of each Set or array that texts were made of: what its pools had counted is to be remembered. */
+const read = new WeakMap<object, Map<string, PoolReadings>>()
+
+function readingsOf(pools: Pools, bounds: readonly number[]): PoolReadings {
+  const all = read.get(pools) ?? new Map<string, PoolReadings>()
+  read.set(pools, all)
+  const key = bounds.join()
+  const readings = all.get(key) ?? new PoolReadings(pools, bounds)
+  all.set(key, readings)
+  return readings
 }
 
 function registryMetric(

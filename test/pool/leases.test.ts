@@ -30,6 +30,7 @@ describe('leases', () => {
       [{ maxConnections: 1 }, 1],
     ] as const) {
       const world = new World(options)
+      assert.equal(world.stats.lendable, count)
       const loans = Array.from({ length: count }, () => world.lease())
       await world.run(20)
       assert.ok(loans.every(({ state }) => state === 'held'))

@@ -12,7 +12,7 @@ describe('what is wrong', () => {
     // A recording keeps no process alive.
     const awake = setInterval(() => {}, 1_000)
     let loopDelay = 0
-    const feed = new PoolFeed(pool, () => loopDelay)
+    const feed = new PoolFeed(0, pool, () => loopDelay)
     const events: PageEvent[] = []
     const heard: ((row: PointRow) => void)[] = []
     const unfollow = feed.follow({ point: (row) => heard.shift()?.(row), event: (event) => events.push(event) })

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { describe, it } from 'node:test'
 import { ConnectionPool, Redis } from '../../src/index.js'
-import { serveDashboard } from '../../src/tools/dashboard.js'
+import { dashboard, serveDashboard } from '../../src/tools/dashboard.js'
 import { EventStream, RATE } from '../../src/tools/dashboard-stream.js'
 import { EventReader } from '../support/event-reader.js'
 import { leakCheck } from '../support/leak-check.js'
@@ -101,6 +101,38 @@ describe('the stream', () => {
     await check.assertNone()
   })
 
+  it('ends within a second on a server of the program, with its timers, though a reader does not read', async () => {
+    const pool = new ConnectionPool()
+    const handler = dashboard({ pools: pool, token: TOKEN })
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+    let answer: ServerResponse | undefined
+    const server = createServer((request, response) => {
+      handler(request, response)
+      // More than the system takes for a reader.
+      response.write('x'.repeat(32 * 1024 * 1024))
+      answer = response
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const bound = server.address()
+    const port = typeof bound === 'object' && bound !== null ? bound.port : 0
+    const before = timers()
+    using stuck = await EventReader.open(port, TOKEN)
+    stuck.pause()
+    try {
+      assert.ok(answer !== undefined && answer.writableLength > 0, 'all was read')
+      const closed = once(answer, 'close', { signal: AbortSignal.timeout(5_000) })
+      assert.ok(timers() > before, 'the pulse is not there to be told from none')
+      handler.close()
+      assert.equal(timers(), before)
+      await closed
+    } finally {
+      handler.close()
+      server.closeAllConnections()
+      server.close()
+      await pool.close()
+    }
+  })
+
   it('tells of a pool’s end, and goes on answering, while it closes and after', async () => {
     const pool = new ConnectionPool('redis://127.0.0.1:1', { name: 'closing' })
     const server = await serveDashboard({ pools: pool, token: TOKEN })
@@ -126,6 +158,67 @@ describe('the stream', () => {
       await second.until(() => second.all('news').some((news) => field(news, 'stats', 'state') === 'closed'))
     } finally {
       await server.close()
+    }
+  })
+})
+
+describe('pools that come and go', () => {
+  const names = async (port: number): Promise<unknown[]> => {
+    const { pools } = JSON.parse((await askPools(port)).body)
+    return Object.values(Object(pools)).map((each) => field(each, 'stats', 'name'))
+  }
+
+  it('keep their ids, and end the streams of those that are removed', async () => {
+    await using check = leakCheck()
+    const pools = ['a', 'b', 'c'].map((name) => new ConnectionPool({ name }))
+    const [a, b, c] = pools
+    assert.ok(a !== undefined && b !== undefined && c !== undefined)
+    const server = await serveDashboard({ pools, token: TOKEN })
+    const port = portOf(server)
+    const open = (id: number) => EventReader.open(port, TOKEN, `/api/stream?pool=${id}`)
+    const idsIn = (reader: EventReader) => {
+      const [news] = reader.all('news')
+      return Object.values(Object(field(news, 'pools'))).map((each) => field(each, 'id'))
+    }
+    try {
+      using ofA = await open(0)
+      server.remove(a)
+      await ofA.until(() => ofA.all('end').length > 0)
+      assert.deepEqual(await names(port), ['b', 'c'])
+      assert.equal((await open(0)).status, 404)
+      using ofC = await open(2)
+      await ofC.until(() => ofC.all('news').length > 0)
+      assert.deepEqual([field(ofC.all('hello')[0], 'selected'), idsIn(ofC)], [2, [1, 2]])
+      using first = await EventReader.open(port, TOKEN)
+      await first.until(() => first.all('hello').length > 0)
+      assert.equal(field(first.all('hello')[0], 'selected'), 1)
+      server.add(a)
+      server.remove(new ConnectionPool())
+      assert.deepEqual(await names(port), ['b', 'c', 'a'])
+      using again = await open(3)
+      assert.equal(again.status, 200)
+    } finally {
+      await server.close()
+      for (const pool of pools) await pool.close()
+    }
+    await check.assertNone()
+  })
+
+  it('are forgotten when many have ended since, oldest first', async () => {
+    const stays = new ConnectionPool({ name: 'stays' })
+    const server = await serveDashboard({ pools: stays, token: TOKEN })
+    const all = ['stays']
+    try {
+      for (let index = 0; index < 40; index++) {
+        const pool = new ConnectionPool({ name: `pool ${index}` })
+        server.add(pool)
+        all.push(`pool ${index}`)
+        await pool.close()
+      }
+      assert.deepEqual(await names(portOf(server)), ['stays', ...all.slice(-32)])
+    } finally {
+      await server.close()
+      await stays.close()
     }
   })
 })

@@ -1,7 +1,9 @@
 // Who may ask the dashboard and what they get: every wrong Host, Origin, method and token, and nothing else of the disk.
 
 import assert from 'node:assert/strict'
+import dns from 'node:dns'
 import { createServer } from 'node:http'
+import { networkInterfaces } from 'node:os'
 import { after, before, describe, it } from 'node:test'
 import { ConnectionPool, OptionError, Redis } from '../../src/index.js'
 import { type DashboardServer, dashboard, serveDashboard } from '../../src/tools/dashboard.js'
@@ -9,6 +11,14 @@ import { head, type RawAnswer, rawRequest } from '../support/raw-http.js'
 
 const TOKEN = 'a-token-of-the-test-0123456789'
 const BEARER = `Bearer ${TOKEN}`
+const HAS_IPV6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'))
+
+/** As a browser asks, which sends the host of the address. */
+async function statusOf(url: string): Promise<number> {
+  const response = await fetch(url, { headers: { Connection: 'close' }, signal: AbortSignal.timeout(5_000) })
+  await response.text()
+  return response.status
+}
 
 describe('the dashboard', () => {
   let pool: ConnectionPool
@@ -269,7 +279,8 @@ describe('the handler', () => {
       const document: unknown = JSON.parse((await ask('/tools/respool/api/pools')).body)
       assert.equal(Reflect.get(Object(Reflect.get(Object(document), 'pools')), 'length'), 2)
       handler.close()
-      assert.equal((await ask('/tools/respool/api/pools')).status, 503)
+      const closed = await ask('/tools/respool/api/pools')
+      assert.deepEqual([closed.status, closed.body], [410, 'The dashboard is closed.\n'])
     } finally {
       handler.close()
       await new Promise((resolve) => server.close(resolve))
@@ -297,6 +308,39 @@ describe('the handler', () => {
       })
     }
     await pool.close()
+  })
+
+  const wildcards = ['0.0.0.0', ...(HAS_IPV6 ? ['::'] : [])]
+  for (const host of ['127.0.0.1', 'localhost', ...(HAS_IPV6 ? ['::1'] : []), ...wildcards]) {
+    it(`answers at the address that it gives when it listens on ${host}`, async () => {
+      const pool = new ConnectionPool()
+      const server = await serveDashboard({ pools: pool, host, token: TOKEN, allowRemote: true })
+      try {
+        assert.equal(await statusOf(server.url), 200, server.url)
+      } finally {
+        await server.close()
+        await pool.close()
+      }
+    })
+  }
+
+  it('answers at the address that it gives when its host is a name', async (test) => {
+    const resolve = dns.lookup
+    test.mock.method(dns, 'lookup', (_name: string, ...rest: unknown[]) =>
+      Reflect.apply(resolve, dns, ['127.0.0.1', ...rest]),
+    )
+    const pool = new ConnectionPool()
+    const server = await serveDashboard({ pools: pool, host: 'Dashboard.example', token: TOKEN, allowRemote: true })
+    try {
+      const { host, port } = new URL(server.url)
+      assert.equal(host, `dashboard.example:${port}`)
+      assert.equal(await statusOf(server.url), 200, server.url)
+      for (const other of ['dashboard.example', 'dashboard.example:1', `x.dashboard.example:${port}`])
+        assert.equal((await rawRequest(Number(port), head('GET /', { Host: other }))).status, 421, other)
+    } finally {
+      await server.close()
+      await pool.close()
+    }
   })
 
   it('listens for other machines only with a token of one’s own and the word for it', async () => {

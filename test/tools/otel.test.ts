@@ -7,6 +7,7 @@ import { SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import { AggregationTemporality } from '@opentelemetry/sdk-metrics'
 import { ConnectionPoolTimeoutError, OptionError, Redis, VERSION } from '../../src/index.js'
 import { instrument, metricProducer, type PoolSource } from '../../src/tools/otel.js'
+import { prometheusText } from '../../src/tools/prometheus.js'
 import { liveRedis } from '../support/live-redis.js'
 import { type Collected, histogramAt, Reader, Spans, valueAt } from '../support/otel-readers.js'
 import { liveSkip, type RedisProcess } from '../support/redis-process.js'
@@ -32,6 +33,7 @@ const METRICS: Readonly<Record<string, readonly [unit: string, kind: Collected['
   'respool.connection.count': ['{connection}', 'amount'],
   'respool.connection.demand.peak': ['{connection}', 'gauge'],
   'respool.connection.dialed': ['{connection}', 'counter'],
+  'respool.connection.lendable': ['{connection}', 'amount'],
   'respool.connection.late': ['{connection}', 'counter'],
   'respool.connection.opened': ['{connection}', 'counter'],
   'respool.connection.time': ['s', 'counter'],
@@ -49,6 +51,16 @@ const CACHE = ['redis.client.csc.evictions', 'redis.client.csc.items', 'redis.cl
 
 const described = (collected: ReadonlyMap<string, Collected>): Record<string, readonly [string, string]> =>
   Object.fromEntries([...collected].map(([name, { unit, kind }]) => [name, [unit, kind]]))
+
+/** Values of what only grows, by name and attributes; of histograms their counts. */
+const growingIn = (collected: ReadonlyMap<string, Collected>): [string, number][] =>
+  [...collected.values()].flatMap(({ name, kind, points }) => {
+    if (kind !== 'counter' && kind !== 'histogram') return []
+    return points.map(({ attributes, value }): [string, number] => [
+      `${name} ${JSON.stringify(attributes)}`,
+      typeof value === 'number' ? value : value.count,
+    ])
+  })
 
 /** GETs, one of them in vain, a transaction, a wait in vain and a connection that is killed. */
 async function work(redis: Redis, server: RedisProcess): Promise<void> {
@@ -212,6 +224,57 @@ describe('respool/otel', { skip: liveSkip }, () => {
       } finally {
         twin.destroy()
         other.destroy()
+      }
+    })
+
+    it('lets no counter fall when one of two pools of a name leaves, comes back, and has another after it', async () => {
+      const make = () => new Redis(server.url, { name: 'twins' })
+      const [stays, leaves, next] = [make(), make(), make()]
+      const pools = new Set<PoolSource>([stays.pool, leaves.pool])
+      await using sums = new Reader([metricProducer(pools)])
+      const delta = metricProducer(pools, { temporality: 'delta' })
+      await using added = new Reader([delta], AggregationTemporality.DELTA)
+      await using api = new Reader()
+      using _ = instrument({ pools, meterProvider: api.provider, spans: false })
+      const before = new Map<string, number>()
+      const check = async (gets: number, all: number): Promise<void> => {
+        for (const [which, reader] of Object.entries({ sums, api })) {
+          for (const [metric, value] of growingIn(await reader.collect())) {
+            const key = which + metric
+            assert.ok(value >= (before.get(key) ?? 0) - 1e-9, `${key}: ${before.get(key)} → ${value}`)
+            before.set(key, value)
+          }
+        }
+        const calls = (metrics: ReadonlyMap<string, Collected>) =>
+          histogramAt(metrics.get('db.client.operation.duration'), { 'db.operation.name': 'GET' })
+        assert.equal(calls(await sums.collect()).count, all)
+        const { count, sum = 0, buckets } = calls(await added.collect())
+        assert.equal(count, gets)
+        assert.ok(sum > -1e-9 && buckets.counts.every((each) => each >= 0))
+        assert.equal(
+          (prometheusText(pools).match(/operation_duration_seconds_count\{.*"GET".*\} (\d+)/) ?? [])[1],
+          `${all}`,
+        )
+      }
+      try {
+        await Promise.all([stays.get('text'), stays.get('text'), leaves.get('text')])
+        await check(3, 3)
+        await leaves.get('text')
+        pools.delete(leaves.pool)
+        await stays.get('text')
+        await check(2, 5)
+        pools.add(leaves.pool)
+        await check(0, 5)
+        await leaves.get('text')
+        await check(1, 6)
+        pools.delete(leaves.pool)
+        pools.delete(stays.pool)
+        pools.add(next.pool)
+        await next.get('text')
+        await check(1, 7)
+        assert.equal(valueAt((await sums.collect()).get('db.client.connection.limit')), 10)
+      } finally {
+        for (const redis of [stays, leaves, next]) redis.destroy()
       }
     })
 
@@ -387,6 +450,56 @@ describe('respool/otel', { skip: liveSkip }, () => {
         lease.release()
         small.destroy()
       }
+    })
+
+    it('are of a pool that was added later, and not of one that only has its name', async () => {
+      const later = new Redis(server.url, { name: 'later' })
+      const namesake = new Redis(server.url, { name: 'later' })
+      const pools = new Set<PoolSource>([redis.pool])
+      await using spans = new Spans()
+      using _ = instrument({ pools, tracerProvider: spans.provider, metrics: false })
+      const told = () => spans.ended().map(({ name, attributes }) => [name, attributes[NAME]])
+      try {
+        await namesake.get('text')
+        pools.add(later.pool)
+        await later.get('text')
+        await namesake.get('text')
+        assert.deepEqual(told(), [['GET', 'later']])
+        pools.add(namesake.pool)
+        pools.delete(later.pool)
+        const end = performance.now() + 5_000
+        while (told().length === 1 && performance.now() < end) {
+          await namesake.set('n', 'x')
+          await new Promise((resolve) => setTimeout(resolve, 20))
+        }
+        await later.get('text')
+        assert.deepEqual(told().slice(1), [['SET', 'later']])
+      } finally {
+        later.destroy()
+        namesake.destroy()
+      }
+    })
+
+    it('of what has no id go by the name', async () => {
+      await using spans = new Spans()
+      const pools = { stats: () => redis.pool.stats() }
+      using _ = instrument({ pools, tracerProvider: spans.provider, metrics: false })
+      await redis.get('text')
+      assert.equal(spans.ended().length, 1)
+    })
+
+    it('hold nothing of what the server quotes', async () => {
+      await using spans = new Spans()
+      using _ = instrument({ pools: redis.pool, tracerProvider: spans.provider, metrics: false })
+      await assert.rejects(redis.sendCommand(['CLIENT', 'hush-hush']), /hush-hush/)
+      await assert.rejects(redis.eval("return redis.error_reply('CUSTOM ' .. ARGV[1])", { arguments: ['hush-hush'] }))
+      await assert.rejects(redis.multi().set('a', 'b').addCommand(['CLIENT', 'hush-hush']).execAsPipeline())
+      const shown = spans.ended().map(({ status, attributes, events }) => ({ status, attributes, events }))
+      assert.deepEqual(
+        shown.map(({ status }) => status.message),
+        ['ERR', 'CUSTOM', 'ERR_MULTI'],
+      )
+      assert.doesNotMatch(JSON.stringify(shown), /hush/)
     })
 
     it('are of the pools asked for only, and where asked only under a parent', async () => {

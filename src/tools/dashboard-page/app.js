@@ -55,6 +55,7 @@ function take(name, message) {
 
 /** @param {Hello} hello */
 function begin(hello) {
+  line.pool = hello.selected
   columns = new Map(hello.columns.map((column, index) => [column, index]))
   rows = []
   log.clear()
@@ -96,9 +97,9 @@ function showCharts() {
 /** @param {readonly PoolSummary[]} pools */
 function showPools(pools) {
   while (chosen.options.length > pools.length) chosen.remove(chosen.options.length - 1)
-  for (const [index, { name, state, cause }] of pools.entries()) {
+  for (const [index, { id, name, state, cause }] of pools.entries()) {
     const option = chosen.options[index] ?? chosen.appendChild(make('option'))
-    option.value = String(index)
+    option.value = String(id)
     const trouble = state !== 'open' ? ` (${state})` : cause === 'healthy' ? '' : ` (${cause})`
     setText(option, `${name}${trouble}`)
   }

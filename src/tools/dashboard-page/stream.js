@@ -10,6 +10,9 @@ const LONGEST_PAUSE = 5_000
 
 /** @typedef {'connecting' | 'live' | 'silent' | 'gone' | 'refused' | 'busy' | 'empty' | 'ended'} LineState */
 
+/** @type {Readonly<Record<number, LineState | undefined>>} */
+const REFUSALS = { 401: 'refused', 404: 'empty', 410: 'ended', 503: 'busy' }
+
 /**
  * @typedef {object} Listener
  * @property {(state: LineState) => void} line
@@ -21,7 +24,11 @@ export class Line {
   constructor(listener) {
     this.listener = listener
     this.token = ''
-    this.pool = 0
+    /**
+     * The first when undefined.
+     * @type {number | undefined}
+     */
+    this.pool = undefined
     /** @type {AbortController | undefined} */
     this.current = undefined
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -36,7 +43,7 @@ export class Line {
 
   /**
    * @param {string} token
-   * @param {number} pool
+   * @param {number | undefined} pool
    */
   open(token, pool) {
     this.token = token
@@ -64,14 +71,12 @@ export class Line {
     let why = 'gone'
     try {
       const headers = { Authorization: `Bearer ${this.token}` }
-      const response = await fetch(`api/stream?pool=${this.pool}`, { headers, signal: own.signal, cache: 'no-store' })
+      const query = this.pool === undefined ? '' : `?pool=${this.pool}`
+      const response = await fetch(`api/stream${query}`, { headers, signal: own.signal, cache: 'no-store' })
       if (response.ok && response.body !== null) why = await this.#read(response.body)
-      else why = response.status === 401 ? 'refused' : response.status === 503 ? 'busy' : 'gone'
-      // There is none to show yet, or there are fewer than before.
-      if (response.status === 404) {
-        this.pool = 0
-        why = 'empty'
-      }
+      else why = REFUSALS[response.status] ?? 'gone'
+      // There is none to show yet, or this one is not shown any more.
+      if (why === 'empty') this.pool = undefined
     } catch {
       // The line is lost; there is nothing more to know.
     }
