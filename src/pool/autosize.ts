@@ -81,14 +81,13 @@ export class Autosize {
 
   /** Whoever waits because all is lent. */
   #letIn(): void {
-    const { dispatch, roster, clock, limits } = this.#host
+    const { dispatch, roster, clock } = this.#host
     const first = dispatch.leases.first
     if (first === undefined || dispatch.canServeMore(true)) return
     const waited = clock.now() - first.since
     const { length } = dispatch.leases
     if (waited < Math.max(SHORTEST, this.#settings.targetWait * IMPATIENT)) return
-    const kept = limits.maxConnections - dispatch.maxLeases
-    const wanted = roster.leased + length + Math.max(kept, dispatch.classic ? 0 : 1)
+    const wanted = roster.leased + length + this.#kept
     const who = length === 1 ? 'a caller waits' : `${length} callers wait`
     this.#needed = []
     this.#grow(wanted, `${who} for a connection, up to ${Math.round(waited)} ms by now`)
@@ -102,11 +101,17 @@ export class Autosize {
     this.#needed = [...this.#needed.slice(1 - AGREEING), needed]
     this.#grow(needed, `${needed} ${needed === 1 ? 'is' : 'are'} needed ${goal}`)
     const current = this.#host.limits.maxConnections
-    const most = this.#bounded(Math.max(...this.#needed))
+    // Who holds a connection now may have been taken for gone, and a pool never takes a connection away.
+    const most = Math.max(this.#bounded(Math.max(...this.#needed)), this.#host.roster.leased + this.#kept)
     const isWorth = most <= current - 2 && most <= current * 0.9
     if (this.#needed.length < AGREEING || !isWorth) return
     this.#needed = []
     this.#resize(most, `for a minute no more than ${most} were needed ${goal}`)
+  }
+
+  /** What stays for commands that share, however many are lent. */
+  get #kept(): number {
+    return this.#host.dispatch.classic ? 0 : 1
   }
 
   #grow(wanted: number, because: string): void {

@@ -58,14 +58,14 @@ export class Demand {
     return now - since
   }
 
-  /** Whether it is kept. */
-  remembers({ borrowing }: Holder): boolean {
-    return this.#indexOf(borrowing) >= 0
+  /** The number of the first that is kept. */
+  get first(): number {
+    return Math.max(0, this.count - this.#size)
   }
 
   /** What is kept, in the order of asking. */
   *[Symbol.iterator](): Generator<Borrowing> {
-    for (let number = Math.max(0, this.count - this.#size); number < this.count; number++) {
+    for (let { first: number } = this; number < this.count; number++) {
       const index = number & (this.#size - 1)
       const { [index]: asked = 0 } = this.#asked
       const { [index]: waited = 0 } = this.#waited

@@ -87,6 +87,25 @@ describe('a pool that sizes itself', () => {
     assert.ok(world.pool.limits.maxConnections < burst, JSON.stringify(world.resizes))
   })
 
+  it('forgets nobody who holds a connection for longer than it looks back', async () => {
+    const world = sizing({ min: 1, max: 30 }, { maxConnections: 12 })
+    await world.warm()
+    const stream = world.lease({ kind: 'stream' })
+    const consumers = Array.from({ length: 6 }, (_, index) => world.send('BLPOP', `k${index}`, '0'))
+    const end = world.clock.now() + 420_000
+    while (world.clock.now() < end) {
+      const loan = world.lease()
+      await world.run(20)
+      if (loan.state === 'held') loan.release()
+      await world.run(80)
+    }
+    assert.equal(stream.state, 'held')
+    assert.ok(consumers.every(({ state }) => state === 'pending'))
+    assert.deepEqual(world.stats.counters.closed.surplus ?? 0, 0)
+    assert.ok(world.pool.limits.maxConnections >= 9, JSON.stringify(world.resizes))
+    assert.ok(world.loans.every(({ took }) => took < 10))
+  })
+
   it('keeps within its bounds', async () => {
     const world = sizing({ min: 5, max: 8 }, { maxConnections: 6 })
     for (let index = 0; index < 40; index++) world.lease()
