@@ -79,15 +79,17 @@ export class Autosize {
     if (++this.#looks % LOOKS === 0) this.#calculate()
   }
 
-  /** Whoever waits because all is lent. */
+  /** Whoever waits because all is lent: to borrow a connection, or to send a command where none is left to share. */
   #letIn(): void {
-    const { dispatch, roster, clock } = this.#host
-    const first = dispatch.leases.first
-    if (first === undefined || dispatch.canServeMore(true)) return
-    const waited = clock.now() - first.since
-    const { length } = dispatch.leases
+    const { dispatch, roster, clock, limits } = this.#host
+    const { leases, unrouted } = dispatch
+    const command = roster.leased >= limits.maxConnections ? unrouted.first : undefined
+    const lease = dispatch.canServeMore(true) ? undefined : leases.first
+    const since = Math.min(lease?.since ?? Number.POSITIVE_INFINITY, command?.since ?? Number.POSITIVE_INFINITY)
+    const waited = clock.now() - since
+    const length = leases.length + (command === undefined ? 0 : unrouted.length)
     if (waited < Math.max(SHORTEST, this.#settings.targetWait * IMPATIENT)) return
-    const wanted = roster.leased + length + this.#kept
+    const wanted = roster.leased + leases.length + this.#kept
     const who = length === 1 ? 'a caller waits' : `${length} callers wait`
     this.#needed = []
     this.#grow(wanted, `${who} for a connection, up to ${Math.round(waited)} ms by now`)
@@ -101,12 +103,19 @@ export class Autosize {
     this.#needed = [...this.#needed.slice(1 - AGREEING), needed]
     this.#grow(needed, `${needed} ${needed === 1 ? 'is' : 'are'} needed ${goal}`)
     const current = this.#host.limits.maxConnections
-    // Who holds a connection now may have been taken for gone, and a pool never takes a connection away.
-    const most = Math.max(this.#bounded(Math.max(...this.#needed)), this.#host.roster.leased + this.#kept)
+    const most = Math.max(this.#bounded(Math.max(...this.#needed)), this.#least)
     const isWorth = most <= current - 2 && most <= current * 0.9
     if (this.#needed.length < AGREEING || !isWorth) return
     this.#needed = []
     this.#resize(most, `for a minute no more than ${most} were needed ${goal}`)
+  }
+
+  /**
+   * What it may shrink to: whoever holds a connection goes on holding it, and commands of those who do must find another
+   * one, also where none was sent up to now.
+   */
+  get #least(): number {
+    return Math.max(this.#host.roster.leased, Math.min(1, this.#settings.max - 1)) + this.#kept
   }
 
   /** What stays for commands that share, however many are lent. */

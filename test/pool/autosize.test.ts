@@ -106,6 +106,35 @@ describe('a pool that sizes itself', () => {
     assert.ok(world.loans.every(({ took }) => took < 10))
   })
 
+  it('keeps a connection for commands where only leases came up to now', async () => {
+    const world = sizing({ min: 1, max: 30 }, { maxConnections: 10 })
+    for (let index = 0; index < 1_000; index++) {
+      const loan = world.lease()
+      await world.run(20)
+      loan.release()
+      await world.run(80)
+    }
+    assert.equal(world.pool.limits.maxConnections, 2)
+    const loan = await world.leased()
+    const call = world.send('PING')
+    await world.run(50)
+    assert.equal(call.state, 'answered', 'a command inside a lease is answered')
+    loan.release()
+  })
+
+  it('makes a connection for commands that wait because its only one is lent', async () => {
+    const world = sizing({ min: 1, max: 30 }, { maxConnections: 1 })
+    await world.leased()
+    const calls = [world.send('PING'), world.send('INCR', 'k')]
+    await world.run(300)
+    assert.ok(calls.every(({ state }) => state === 'answered'))
+    assert.deepEqual(
+      world.resizes.map(({ from, to }) => [from, to]),
+      [[1, 2]],
+    )
+    assert.match(world.resizes[0]?.because ?? '', /^2 callers wait for a connection, up to 1\d\d ms by now$/)
+  })
+
   it('keeps within its bounds', async () => {
     const world = sizing({ min: 5, max: 8 }, { maxConnections: 6 })
     for (let index = 0; index < 40; index++) world.lease()
