@@ -5,7 +5,10 @@ import type { Advisor } from './advisor.js'
 import type { AutosizeValues } from './autosize-options.js'
 import type { DispatchLimits, Phase } from './contract.js'
 import type { Dispatch } from './dispatch.js'
+import { overdue, unanswered } from './exhaustion.js'
 import type { Roster } from './roster.js'
+import { holdersOf } from './stats.js'
+import type { Supply } from './supply.js'
 
 export interface AutosizeHost {
   readonly clock: Clock
@@ -13,6 +16,7 @@ export interface AutosizeHost {
   readonly limits: DispatchLimits
   readonly dispatch: Dispatch
   readonly roster: Roster
+  readonly supply: Pick<Supply, 'failures'>
 }
 
 /** How often it looks whether somebody waits for too long, in ms. */
@@ -28,11 +32,14 @@ const AGREEING = 12
 const IMPATIENT = 10
 const SHORTEST = 100
 
+/** Where most commands of a classic pool have no reply for so long, in ms, no calculation makes it larger. */
+const STUCK = 1_000
+
 /**
  * Up at once: when a caller waits ten times as long as is acceptable because all is lent, to as many as are held and
- * wanted; and when a calculation from the last borrowings says so. Down only when all calculations of a minute were
- * lower, to the highest of them, and only where that saves two connections or a tenth: a load that goes up and down a
- * little changes nothing.
+ * wanted, but not where these wait for the server; and when a calculation from the last borrowings says so. Down only
+ * when all calculations of a minute were lower, to the highest of them, and only where that saves two connections and a
+ * tenth: a load that goes up and down a little changes nothing.
  */
 export class Autosize {
   readonly #host: AutosizeHost
@@ -82,13 +89,15 @@ export class Autosize {
   /** Whoever waits because all is lent: to borrow a connection, or to send a command where none is left to share. */
   #letIn(): void {
     const { dispatch, roster, clock, limits } = this.#host
+    // Else somebody waits for a dial, or for a lane that is late, and more connections would meet the same server.
+    if (roster.leased < dispatch.maxLeases || roster.count('connecting') > 0) return
     const { leases, unrouted } = dispatch
     const command = roster.leased >= limits.maxConnections ? unrouted.first : undefined
-    const lease = dispatch.canServeMore(true) ? undefined : leases.first
-    const since = Math.min(lease?.since ?? Number.POSITIVE_INFINITY, command?.since ?? Number.POSITIVE_INFINITY)
+    const since = Math.min(leases.first?.since ?? Number.POSITIVE_INFINITY, command?.since ?? Number.POSITIVE_INFINITY)
     const waited = clock.now() - since
     const length = leases.length + (command === undefined ? 0 : unrouted.length)
     if (waited < Math.max(SHORTEST, this.#settings.targetWait * IMPATIENT)) return
+    if (!this.#isAnswered(overdue(waited))) return
     const wanted = roster.leased + leases.length + this.#kept
     const who = length === 1 ? 'a caller waits' : `${length} callers wait`
     this.#needed = []
@@ -101,13 +110,19 @@ export class Autosize {
     const { targetWait, percentile } = this.#settings
     const goal = `for ${percentile * 100} % of the borrowers to wait at most ${targetWait} ms`
     this.#needed = [...this.#needed.slice(1 - AGREEING), needed]
-    this.#grow(needed, `${needed} ${needed === 1 ? 'is' : 'are'} needed ${goal}`)
+    if (this.#isAnswered(STUCK)) this.#grow(needed, `${needed} ${needed === 1 ? 'is' : 'are'} needed ${goal}`)
     const current = this.#host.limits.maxConnections
     const most = Math.max(this.#bounded(Math.max(...this.#needed)), this.#least)
     const isWorth = most <= current - 2 && most <= current * 0.9
     if (this.#needed.length < AGREEING || !isWorth) return
     this.#needed = []
     this.#resize(most, `for a minute no more than ${most} were needed ${goal}`)
+  }
+
+  /** Whether the server lets in who dials, and does not owe most of those who have a connection a reply for longer. */
+  #isAnswered(ms: number): boolean {
+    const { supply, roster, clock } = this.#host
+    return supply.failures === 0 && unanswered(holdersOf(roster.at('leased'), clock.now()), ms).length === 0
   }
 
   /**

@@ -135,6 +135,44 @@ describe('a pool that sizes itself', () => {
     assert.match(world.resizes[0]?.because ?? '', /^2 callers wait for a connection, up to 1\d\d ms by now$/)
   })
 
+  it('does not grow because the server lets nobody in', async () => {
+    for (const welcome of ['blackhole', 'refuse', 'silent'] as const) {
+      const world = sizing({ min: 1, max: 30 }, { maxConnections: 4, acquireTimeout: 3_000, connectTimeout: 1_000 })
+      await world.warm()
+      world.server.welcome = welcome
+      const loans = Array.from({ length: 12 }, () => world.lease())
+      await world.run(10_000)
+      assert.ok(loans.every(({ state }) => state === 'failed'))
+      assert.deepEqual(world.resizes, [], welcome)
+    }
+  })
+
+  it('meets a server that answers no command with no more connections, and grows where it answers', async () => {
+    const classic = (): World => sizing({ min: 1, max: 30 }, { maxConnections: 4, pipelining: 1 })
+    const stuck = classic()
+    await stuck.warm()
+    for (let index = 0; index < 200; index++) stuck.send('INCR', `k${index}`)
+    await stuck.run(200)
+    const before = stuck.pool.limits.maxConnections
+    const hold = (): void => {
+      for (const connection of stuck.server.open) connection.hold()
+    }
+    stuck.on.opened = hold
+    hold()
+    for (let index = 0; index < 600; index++) {
+      stuck.send('INCR', `k${index}`)
+      await stuck.run(50)
+    }
+    assert.equal(stuck.pool.limits.maxConnections, before)
+    const slow = classic()
+    slow.server.latency = 80
+    for (let index = 0; index < 100; index++) {
+      slow.send('INCR', `k${index}`)
+      await slow.run(10)
+    }
+    assert.ok(slow.pool.limits.maxConnections > 4)
+  })
+
   it('keeps within its bounds', async () => {
     const world = sizing({ min: 5, max: 8 }, { maxConnections: 6 })
     for (let index = 0; index < 40; index++) world.lease()
