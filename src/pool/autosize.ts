@@ -35,6 +35,9 @@ const SHORTEST = 100
 /** Where most commands of a classic pool have no reply for so long, in ms, no calculation makes it larger. */
 const STUCK = 1_000
 
+/** For so long, in ms, it leaves alone what was set by hand. */
+const REST = 60_000
+
 /**
  * Up at once: when a caller waits ten times as long as is acceptable because all is lent, to as many as are held and
  * wanted, but not where these wait for the server; and when a calculation from the last borrowings says so. Down only
@@ -50,6 +53,7 @@ export class Autosize {
   #looks = 0
   /** What the last calculations said. */
   #needed: number[] = []
+  #restsUntil = Number.NEGATIVE_INFINITY
 
   constructor(
     host: AutosizeHost,
@@ -74,14 +78,20 @@ export class Autosize {
     this.#timer = this.#host.clock.setTimeout(look, LOOK, true)
   }
 
+  /** The size was set by hand: that stands for a minute, and what was calculated before is no reason to change it. */
+  rest(): void {
+    this.#needed = []
+    this.#restsUntil = this.#host.clock.now() + REST
+  }
+
   stop(): void {
     this.#timer?.cancel()
     this.#timer = undefined
   }
 
   #look(): void {
-    const { phase } = this.#host
-    if (phase !== 'open') return
+    const { phase, clock } = this.#host
+    if (phase !== 'open' || clock.now() < this.#restsUntil) return
     this.#letIn()
     if (++this.#looks % LOOKS === 0) this.#calculate()
   }
@@ -140,7 +150,9 @@ export class Autosize {
 
   #grow(wanted: number, because: string): void {
     const to = this.#bounded(wanted)
-    if (to > this.#host.limits.maxConnections) this.#resize(to, because)
+    const current = this.#host.limits.maxConnections
+    // What was set by hand may be less than it would ever set.
+    if (to > current) this.#resize(to, wanted > current ? because : `${to} is the least that autosize sets`)
   }
 
   /** Within what was asked for, and never more than the server has room for. */

@@ -203,6 +203,39 @@ describe('a pool that sizes itself', () => {
     )
   })
 
+  it('does not undo a resize() by hand for a minute, and then only for a reason of its own', async () => {
+    const world = sizing({ min: 1, max: 30 }, { maxConnections: 12, acquireTimeout: 120_000 })
+    await load(world, { for: 180_000, ...STEADY })
+    const { length } = world.resizes
+    world.pool.resize({ maxConnections: 25, minConnections: 0 })
+    await load(world, { for: 115_000, ...STEADY, seed: 8 })
+    assert.equal(world.resizes.length, length + 1, JSON.stringify(world.resizes))
+    await load(world, { for: 30_000, ...STEADY, seed: 9 })
+    assert.match(world.resizes.at(-1)?.because ?? '', /^for a minute no more than/)
+    assert.ok(world.pool.limits.maxConnections < 25)
+    world.pool.resize({ maxConnections: 1, minConnections: 0 })
+    const loans = Array.from({ length: 5 }, () => world.lease())
+    await world.run(59_000)
+    assert.equal(world.pool.limits.maxConnections, 1)
+    await world.run(2_000)
+    assert.ok(world.pool.limits.maxConnections > 1)
+    assert.ok(loans.every(({ state }) => state !== 'waiting'))
+  })
+
+  it('tells why where somebody set less than it ever sets', async () => {
+    const world = sizing({ min: 8, max: 30 }, { maxConnections: 8 })
+    await load(world, { for: 30_000, pause: 50, hold: 10 })
+    world.pool.resize({ maxConnections: 6, minConnections: 0 })
+    await load(world, { for: 90_000, pause: 50, hold: 10, seed: 6 })
+    assert.deepEqual(
+      world.resizes.map(({ from, to, because }) => [from, to, because]),
+      [
+        [8, 6, 'resize() was called'],
+        [6, 8, '8 is the least that autosize sets'],
+      ],
+    )
+  })
+
   it('stops at the end, and with the last connection', async () => {
     const world = sizing(true, { idleTimeout: 1_000 })
     await world.warm()
