@@ -307,6 +307,9 @@ describe('the options of an advice', () => {
   it('have defaults, and are refused where they make no sense', () => {
     assert.deepEqual({ ...readAdviceOptions(undefined) }, TERMS)
     assert.deepEqual({ ...readAdviceOptions({ targetWait: 0, percentile: 0.5 }) }, { targetWait: 0, percentile: 0.5 })
+    assert.equal(readAdviceOptions({ percentile: 0.9998 }).percentile, 0.9998)
+    for (const percentile of [0.9999, 0.99999])
+      assert.throws(() => readAdviceOptions({ percentile }), { message: /at most 0\.9998779296875 \(1 - 2 \/ 16384,/ })
     for (const percentile of [0, 1, 99, -1, Number.NaN, '0.9'])
       assert.throws(() => readAdviceOptions({ percentile }), { name: 'OptionError', message: /^percentile: expected/ })
     assert.throws(() => readAdviceOptions({ targetWait: -1 }), {
