@@ -25,6 +25,18 @@ async function lend(world: World, count: number, pause: number, hold: number): P
   }
 }
 
+/** How many commands with that word have reached the server from now on. */
+function countOf(world: World, word: string): () => number {
+  let count = 0
+  world.server.witness = {
+    ...world.server.witness,
+    reached: (_connection, args) => {
+      if (args.includes(word)) count++
+    },
+  }
+  return () => count
+}
+
 async function adviceAfter(options: WorldOptions, count: number, pause: number, hold: number): Promise<Advice> {
   const world = new World(options)
   await lend(world, count, pause, hold)
@@ -256,6 +268,57 @@ describe('what an advice knows of the server', () => {
     assert.equal(evidence.server, undefined)
     assert.match(wouldChange.at(-1) ?? '', /^the server did not tell its maxclients: processes × maxConnections/)
     world.assertBooks()
+  })
+
+  it('stays where the connection that it was asked over is lost', async () => {
+    const world = new World({ maxConnections: 20 })
+    world.server.clients = { max: 100, others: 60 }
+    await world.warm()
+    world.pool.advice(TERMS)
+    await world.run(10)
+    const { server } = world.pool.advice(TERMS).evidence
+    assert.equal(server?.maxClients, 100)
+    await world.run(10_000)
+    const asked = countOf(world, 'clients')
+    for (const connection of world.server.open) connection.hold('replies')
+    world.pool.advice(TERMS)
+    await world.run(10)
+    assert.equal(asked(), 1)
+    for (const connection of world.server.open) connection.cut()
+    await world.run(10)
+    assert.deepEqual(world.pool.advice(TERMS).evidence.server, server)
+  })
+
+  it('is asked for again minutes after it was refused', async () => {
+    const world = new World({ maxConnections: 20, idleTimeout: 0 })
+    const asked = countOf(world, 'clients')
+    await world.warm()
+    const adviseFor = async (ms: number): Promise<Advice> => {
+      for (const end = world.clock.now() + ms; world.clock.now() < end; await world.run(5_000)) world.pool.advice(TERMS)
+      return world.pool.advice(TERMS)
+    }
+    await adviseFor(290_000)
+    assert.equal(asked(), 1)
+    world.server.clients = { max: 100, others: 60 }
+    const { evidence } = await adviseFor(30_000)
+    assert.equal(evidence.server?.maxClients, 100)
+  })
+
+  it('is not asked for while the pool ends', async () => {
+    const world = new World({ maxConnections: 20 })
+    await world.warm()
+    const asked = countOf(world, 'maxclients')
+    const loan = await world.leased()
+    for (const connection of world.server.open) connection.hold()
+    world.pool.advice(TERMS)
+    await world.run(10)
+    world.pool.close(0)
+    for (const connection of world.server.open) connection.resume()
+    await world.run(10)
+    assert.equal(asked(), 0)
+    loan.release()
+    await world.run(10)
+    await world.assertNothingLeft()
   })
 
   it('is not asked over a connection that would have to be made, and leaves no timer', async () => {
