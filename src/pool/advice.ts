@@ -10,8 +10,8 @@ export interface AdviceOptions {
 /** What waits would be like with another number of connections. */
 export interface SizeForecast {
   readonly maxConnections: number
-  /** The wait at the percentile that was asked for, in ms; Infinity where the line would grow for ever. */
-  readonly wait: number
+  /** The wait at the percentile that was asked for, in ms; null where the line would grow for ever. */
+  readonly wait: number | null
   /** Which share of those who borrow would wait longer than `targetWait`, from 0 to 1. */
   readonly longer: number
 }
