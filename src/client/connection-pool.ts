@@ -204,7 +204,10 @@ export class ConnectionPool extends TypedEmitter<ConnectionPoolEvents> {
     return this.#pool.advice(readAdviceOptions(options))
   }
 
-  /** Changes the bounds at any time, both ways; connections above them end when they are free. */
+  /**
+   * Changes the bounds at any time, both ways; connections above them end when they are free. With `autosize` they stand
+   * for a minute.
+   */
   resize(limits: Partial<Pick<PoolOptions, 'maxConnections' | 'minConnections'>>): void {
     const read: PoolLimits = readPoolLimits(limits, this.#pool.limits)
     this.#pool.resize(read)

@@ -125,6 +125,8 @@ export const optionsOfUrl = (url: string | URL): GivenOptions => readUrl(url, po
 /** Address, TLS, login and database: what a URL says as a whole. */
 const PLACE = ['host', 'port', 'path', 'tls', 'username', 'password', 'credentials', 'database'] as const
 
+type MadePool = Pick<ResolvedPoolOptions, keyof PoolLimits | 'autosize'>
+
 /** Options of a duplicate: a URL in the overrides takes the place of the whole address, anything else of one option. */
 export function overridden(base: GivenOptions, overrides: GivenOptions): GivenOptions {
   const kept: Record<string, unknown> = { ...base }
@@ -132,13 +134,26 @@ export function overridden(base: GivenOptions, overrides: GivenOptions): GivenOp
   return laidOver(kept, flatOptions(overrides))
 }
 
-/** The options of a pool that has other bounds than it was made with: `lanes` never stands above them. */
-export function withLimits(given: GivenOptions, made: PoolLimits, now: PoolLimits): GivenOptions {
-  const { maxConnections, minConnections } = now
-  if (maxConnections === made.maxConnections && minConnections === made.minConnections) return given
+/**
+ * The options of a pool that has other bounds than it was made with: `lanes` never stands above them, and a pool that
+ * sizes itself is not bound by the size that it happens to have.
+ */
+export function withLimits(given: GivenOptions, made: MadePool, now: PoolLimits): GivenOptions {
+  if (now.maxConnections === made.maxConnections && now.minConnections === made.minConnections) return given
+  const { maxConnections, minConnections } = withinAutosize(given, made, now)
   const { lanes } = given
   const isAbove = typeof lanes === 'number' && lanes > maxConnections
   return { ...given, maxConnections, minConnections, lanes: isAbove ? maxConnections : lanes }
+}
+
+function withinAutosize({ autosize: asked }: GivenOptions, { autosize }: MadePool, now: PoolLimits): PoolLimits {
+  if (autosize === undefined) return now
+  const { min, max } = autosize
+  const minConnections = Math.min(now.minConnections, max)
+  // Where nothing else says how far it may grow, `maxConnections` does.
+  const isBound = !(isPlainObject(asked) && typeof asked.max === 'number' && asked.max > 0)
+  const lowest = isBound ? max : Math.max(min, minConnections)
+  return { maxConnections: Math.min(max, Math.max(lowest, now.maxConnections)), minConnections }
 }
 
 /** Reads the arguments of `new ConnectionPool(…)`: `(url, options)`, `(url)`, `(options)` or nothing. */

@@ -3,15 +3,15 @@
 export interface AdviceOptions {
   /** The wait for a connection that is acceptable, in ms. Default 5. */
   readonly targetWait?: number | undefined
-  /** For which share of those who borrow, from 0 to 1. Default 0.99. */
+  /** For which share of those who borrow: above 0, and at most 1 - 2 / 16,384, about 0.9998. Default 0.99. */
   readonly percentile?: number | undefined
 }
 
 /** What waits would be like with another number of connections. */
 export interface SizeForecast {
   readonly maxConnections: number
-  /** The wait at the percentile that was asked for, in ms; Infinity where the line would grow for ever. */
-  readonly wait: number
+  /** The wait at the percentile that was asked for, in ms; null where the line would grow for ever. */
+  readonly wait: number | null
   /** Which share of those who borrow would wait longer than `targetWait`, from 0 to 1. */
   readonly longer: number
 }

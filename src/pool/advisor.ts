@@ -42,7 +42,8 @@ export class Advisor {
     const key = JSON.stringify([terms, maxConnections, minConnections, this.#limits.state])
     if (this.#core.demand.count > COSTLY && this.#last?.terms === key && now - this.#last.at < GOOD_FOR)
       return this.#last.advice
-    const advice = advise(this.#facts(this.#core.demand, now), terms)
+    const { demand } = this.#core
+    const advice = advise(this.#facts(demand, demand.first, now), terms)
     this.#last = { at: now, terms: key, advice }
     return advice
   }
@@ -56,17 +57,19 @@ export class Advisor {
   sizeNeeded(terms: AdviceTerms): number | undefined {
     this.askServer()
     const now = this.#core.now()
-    const record = [...this.#core.demand]
+    const { demand } = this.#core
+    const record = [...demand]
     const since = record.findIndex(({ asked }) => asked >= now - RECENT)
     const fewest = Math.max(0, record.length - fewestBorrowings(terms))
-    const recent = record.slice(since < 0 ? fewest : Math.min(since, fewest))
-    return sizeNeeded(this.#facts(recent, now), terms)
+    const start = since < 0 ? fewest : Math.min(since, fewest)
+    return sizeNeeded(this.#facts(record.slice(start), demand.first + start, now), terms)
   }
 
-  #facts(record: Iterable<Borrowing>, now: number): AdviceFacts {
-    const { dispatch, roster, counters, limits, demand } = this.#core
+  /** @param first the number of the first borrowing in the record */
+  #facts(record: Iterable<Borrowing>, first: number, now: number): AdviceFacts {
+    const { dispatch, roster, counters, limits } = this.#core
     const standing = {
-      holding: roster.at('leased').filter(({ holder }) => holder !== undefined && !demand.remembers(holder)).length,
+      holding: roster.at('leased').filter(({ holder }) => holder !== undefined && holder.borrowing < first).length,
       waiting: [...dispatch.leases].filter(({ item }) => item.kind === 'stream' || item.kind === 'blocking').length,
     }
     const times = roster.times(now)

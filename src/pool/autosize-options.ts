@@ -10,7 +10,7 @@ export interface AutosizeValues extends AdviceTerms {
   readonly max: number
   /** The wait for a connection that is acceptable, in ms. Default 5. */
   readonly targetWait: number
-  /** For which share of those who borrow, from 0 to 1. Default 0.99. */
+  /** For which share of those who borrow: above 0, and at most 1 - 2 / 16,384, about 0.9998. Default 0.99. */
   readonly percentile: number
 }
 

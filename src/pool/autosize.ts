@@ -5,7 +5,10 @@ import type { Advisor } from './advisor.js'
 import type { AutosizeValues } from './autosize-options.js'
 import type { DispatchLimits, Phase } from './contract.js'
 import type { Dispatch } from './dispatch.js'
+import { overdue, unanswered } from './exhaustion.js'
 import type { Roster } from './roster.js'
+import { holdersOf } from './stats.js'
+import type { Supply } from './supply.js'
 
 export interface AutosizeHost {
   readonly clock: Clock
@@ -13,6 +16,7 @@ export interface AutosizeHost {
   readonly limits: DispatchLimits
   readonly dispatch: Dispatch
   readonly roster: Roster
+  readonly supply: Pick<Supply, 'failures'>
 }
 
 /** How often it looks whether somebody waits for too long, in ms. */
@@ -28,11 +32,17 @@ const AGREEING = 12
 const IMPATIENT = 10
 const SHORTEST = 100
 
+/** Where most commands of a classic pool have no reply for so long, in ms, no calculation makes it larger. */
+const STUCK = 1_000
+
+/** For so long, in ms, it leaves alone what was set by hand. */
+const REST = 60_000
+
 /**
  * Up at once: when a caller waits ten times as long as is acceptable because all is lent, to as many as are held and
- * wanted; and when a calculation from the last borrowings says so. Down only when all calculations of a minute were
- * lower, to the highest of them, and only where that saves two connections or a tenth: a load that goes up and down a
- * little changes nothing.
+ * wanted, but not where these wait for the server; and when a calculation from the last borrowings says so. Down only
+ * when all calculations of a minute were lower, to the highest of them, and only where that saves two connections and a
+ * tenth: a load that goes up and down a little changes nothing.
  */
 export class Autosize {
   readonly #host: AutosizeHost
@@ -43,6 +53,7 @@ export class Autosize {
   #looks = 0
   /** What the last calculations said. */
   #needed: number[] = []
+  #restsUntil = Number.NEGATIVE_INFINITY
 
   constructor(
     host: AutosizeHost,
@@ -67,28 +78,37 @@ export class Autosize {
     this.#timer = this.#host.clock.setTimeout(look, LOOK, true)
   }
 
+  /** The size was set by hand: that stands for a minute, and what was calculated before is no reason to change it. */
+  rest(): void {
+    this.#needed = []
+    this.#restsUntil = this.#host.clock.now() + REST
+  }
+
   stop(): void {
     this.#timer?.cancel()
     this.#timer = undefined
   }
 
   #look(): void {
-    const { phase } = this.#host
-    if (phase !== 'open') return
+    const { phase, clock } = this.#host
+    if (phase !== 'open' || clock.now() < this.#restsUntil) return
     this.#letIn()
     if (++this.#looks % LOOKS === 0) this.#calculate()
   }
 
-  /** Whoever waits because all is lent. */
+  /** Whoever waits because all is lent: to borrow a connection, or to send a command where none is left to share. */
   #letIn(): void {
     const { dispatch, roster, clock, limits } = this.#host
-    const first = dispatch.leases.first
-    if (first === undefined || dispatch.canServeMore(true)) return
-    const waited = clock.now() - first.since
-    const { length } = dispatch.leases
+    // Else somebody waits for a dial, or for a lane that is late, and more connections would meet the same server.
+    if (roster.leased < dispatch.maxLeases || roster.count('connecting') > 0) return
+    const { leases, unrouted } = dispatch
+    const command = roster.leased >= limits.maxConnections ? unrouted.first : undefined
+    const since = Math.min(leases.first?.since ?? Number.POSITIVE_INFINITY, command?.since ?? Number.POSITIVE_INFINITY)
+    const waited = clock.now() - since
+    const length = leases.length + (command === undefined ? 0 : unrouted.length)
     if (waited < Math.max(SHORTEST, this.#settings.targetWait * IMPATIENT)) return
-    const kept = limits.maxConnections - dispatch.maxLeases
-    const wanted = roster.leased + length + Math.max(kept, dispatch.classic ? 0 : 1)
+    if (!this.#isAnswered(overdue(waited))) return
+    const wanted = roster.leased + leases.length + this.#kept
     const who = length === 1 ? 'a caller waits' : `${length} callers wait`
     this.#needed = []
     this.#grow(wanted, `${who} for a connection, up to ${Math.round(waited)} ms by now`)
@@ -100,18 +120,39 @@ export class Autosize {
     const { targetWait, percentile } = this.#settings
     const goal = `for ${percentile * 100} % of the borrowers to wait at most ${targetWait} ms`
     this.#needed = [...this.#needed.slice(1 - AGREEING), needed]
-    this.#grow(needed, `${needed} ${needed === 1 ? 'is' : 'are'} needed ${goal}`)
+    if (this.#isAnswered(STUCK)) this.#grow(needed, `${needed} ${needed === 1 ? 'is' : 'are'} needed ${goal}`)
     const current = this.#host.limits.maxConnections
-    const most = this.#bounded(Math.max(...this.#needed))
+    const most = Math.max(this.#bounded(Math.max(...this.#needed)), this.#least)
     const isWorth = most <= current - 2 && most <= current * 0.9
     if (this.#needed.length < AGREEING || !isWorth) return
     this.#needed = []
     this.#resize(most, `for a minute no more than ${most} were needed ${goal}`)
   }
 
+  /** Whether the server lets in who dials, and does not owe most of those who have a connection a reply for longer. */
+  #isAnswered(ms: number): boolean {
+    const { supply, roster, clock } = this.#host
+    return supply.failures === 0 && unanswered(holdersOf(roster.at('leased'), clock.now()), ms).length === 0
+  }
+
+  /**
+   * What it may shrink to: whoever holds a connection goes on holding it, and commands of those who do must find another
+   * one, also where none was sent up to now.
+   */
+  get #least(): number {
+    return Math.max(this.#host.roster.leased, Math.min(1, this.#settings.max - 1)) + this.#kept
+  }
+
+  /** What stays for commands that share, however many are lent. */
+  get #kept(): number {
+    return this.#host.dispatch.classic ? 0 : 1
+  }
+
   #grow(wanted: number, because: string): void {
     const to = this.#bounded(wanted)
-    if (to > this.#host.limits.maxConnections) this.#resize(to, because)
+    const current = this.#host.limits.maxConnections
+    // What was set by hand may be less than it would ever set.
+    if (to > current) this.#resize(to, wanted > current ? because : `${to} is the least that autosize sets`)
   }
 
   /** Within what was asked for, and never more than the server has room for. */

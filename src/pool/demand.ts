@@ -4,7 +4,7 @@
 import type { Holder } from './roster.js'
 
 /** Borrowings that are kept; what is kept of one takes 17 bytes. */
-const MOST = 16_384
+export const MOST_BORROWINGS = 16_384
 const FIRST = 64
 
 const KINDS: readonly Holder['kind'][] = ['lease', 'stream', 'command', 'blocking']
@@ -34,7 +34,7 @@ export class Demand {
 
   /** Somebody asks and has to wait. */
   asked(kind: Holder['kind'], now: number): number {
-    if (this.count === this.#size && this.#size < MOST) this.#grow()
+    if (this.count === this.#size && this.#size < MOST_BORROWINGS) this.#grow()
     const index = this.count & (this.#size - 1)
     this.#asked[index] = now
     this.#waited[index] = Number.NaN
@@ -58,14 +58,14 @@ export class Demand {
     return now - since
   }
 
-  /** Whether it is kept. */
-  remembers({ borrowing }: Holder): boolean {
-    return this.#indexOf(borrowing) >= 0
+  /** The number of the first that is kept. */
+  get first(): number {
+    return Math.max(0, this.count - this.#size)
   }
 
   /** What is kept, in the order of asking. */
   *[Symbol.iterator](): Generator<Borrowing> {
-    for (let number = Math.max(0, this.count - this.#size); number < this.count; number++) {
+    for (let { first: number } = this; number < this.count; number++) {
       const index = number & (this.#size - 1)
       const { [index]: asked = 0 } = this.#asked
       const { [index]: waited = 0 } = this.#waited

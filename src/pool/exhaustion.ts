@@ -64,6 +64,11 @@ export const LEAK_FLOOR = 1_000
 /** A command that is answered sooner is not what others wait for, in ms. */
 const UNANSWERED_FLOOR = 100
 
+/** From when on a command counts as not answered for somebody who has waited for that long, in ms. */
+export function overdue(waited: number): number {
+  return Math.max(UNANSWERED_FLOOR, waited / 2)
+}
+
 /** Whether its holder probably forgot to release it. */
 export function isSuspect({ kind, heldFor, reported }: HolderStats, tooLong: number): boolean {
   return kind === 'lease' && (reported || heldFor > tooLong)
@@ -94,7 +99,7 @@ export function judge(facts: ExhaustionFacts): Verdict {
   if (connections.late > 0 && connections.shared === 0) {
     return { cause: 'slow-server', because: `${stats.address} owes replies on every shared connection` }
   }
-  const owed = unanswered(holders, Math.max(UNANSWERED_FLOOR, facts.waited / 2))
+  const owed = unanswered(holders, overdue(facts.waited))
   if (owed.length > 0) {
     return { cause: 'slow-server', because: notAnswered(stats, owed) }
   }

@@ -187,8 +187,13 @@ export class Pool {
     })
   }
 
-  /** Changes the bounds; what is above the new ones ends as soon as it is free. */
-  resize(limits: PoolLimits, because = 'resize() was called'): void {
+  /** Changes the bounds by hand; what is above the new ones ends as soon as it is free. */
+  resize(limits: PoolLimits): void {
+    this.#autosize?.rest()
+    this.#resize(limits, 'resize() was called')
+  }
+
+  #resize(limits: PoolLimits, because: string): void {
     const core = this.#core
     const from = core.limits.maxConnections
     core.limits.maxConnections = limits.maxConnections
@@ -204,7 +209,7 @@ export class Pool {
   }
 
   #setSize(maxConnections: number, because: string): void {
-    this.resize({ ...this.limits, maxConnections }, because)
+    this.#resize({ ...this.limits, maxConnections }, because)
   }
 
   /** Replaces every connection gracefully: none takes new work, each ends when it has answered. */

@@ -2,8 +2,10 @@
 // no error. Opens no connection to ask and keeps no process alive.
 
 import type { Clock } from '../base/clock.js'
+import { ReplyError } from '../base/errors.js'
 import { NO_KEY } from '../command/key-hash.js'
 import { Request } from '../connection/request.js'
+import type { Phase } from './contract.js'
 import { ask, settingIn } from './keeper.js'
 import type { Roster } from './roster.js'
 
@@ -17,6 +19,7 @@ export interface ClientCounts {
 
 export interface ServerLimitsHost {
   readonly clock: Clock
+  readonly phase: Phase
   readonly roster: Roster
   /** Looks after replies that are owed. */
   readonly keeper: { watch(): void }
@@ -25,12 +28,15 @@ export interface ServerLimitsHost {
 /** How long an answer is good for, in ms: others come and go. */
 const GOOD_FOR = 10_000
 
+/** How long a refusal is good for: it lasts until somebody changes the ACL, and each is an entry in the ACL's log. */
+const REFUSED_FOR = 300_000
+
 export class ServerLimits {
   counts: ClientCounts | undefined
   /** `refused`: it has answered and did not tell. */
   state: 'unasked' | 'known' | 'refused' = 'unasked'
   readonly #host: ServerLimitsHost
-  #askedAt = Number.NEGATIVE_INFINITY
+  #nextAt = Number.NEGATIVE_INFINITY
 
   constructor(host: ServerLimitsHost) {
     this.#host = host
@@ -39,7 +45,7 @@ export class ServerLimits {
   /** Asks over a connection that is there, unless it did so a moment ago. */
   refresh(): void {
     const now = this.#host.clock.now()
-    if (now - this.#askedAt < GOOD_FOR) return
+    if (now < this.#nextAt) return
     const told = { connected: 0, maxClients: 0, ours: this.#host.roster.ready }
     const asked = this.#ask(['INFO', 'clients'], (reply) => {
       told.connected = fieldIn(reply, 'connected_clients')
@@ -47,30 +53,37 @@ export class ServerLimits {
       if (told.connected > 0 && told.maxClients > 0) this.#learn(told)
       else this.#askConfig(told)
     })
-    if (asked) this.#askedAt = now
+    if (asked) this.#nextAt = now + GOOD_FOR
   }
 
   /** Older servers have it only here. */
   #askConfig(told: ClientCounts): void {
-    const asked = this.#ask(['CONFIG', 'GET', 'maxclients'], (reply) => {
+    this.#ask(['CONFIG', 'GET', 'maxclients'], (reply) => {
       this.#learn({ ...told, maxClients: Number(settingIn(reply, 'maxclients') ?? 0) })
     })
-    if (!asked) this.#learn(told)
   }
 
   #learn({ connected, maxClients, ours }: ClientCounts): void {
     const isKnown = connected > 0 && maxClients > 0
     this.state = isKnown ? 'known' : 'refused'
+    if (!isKnown) this.#nextAt = this.#host.clock.now() + REFUSED_FOR
     // What has ended here meanwhile, or was begun, the server may not have counted.
     this.counts = isKnown ? { maxClients, connected, ours: Math.min(ours, connected) } : undefined
   }
 
-  /** Whether there is somebody to ask; `undefined` stands for an answer that is none. */
+  /**
+   * Whether there is somebody to ask; `undefined` stands for an answer that is none. A connection that is lost over it
+   * tells nothing: what is known stays.
+   */
   #ask(args: readonly string[], answered: (reply: unknown) => void): boolean {
-    const { roster, keeper } = this.#host
+    const { roster, keeper, phase } = this.#host
+    if (phase !== 'open') return false
     const entry = roster.at('shared')[0] ?? roster.newestIdle()
     if (entry === undefined || entry.connection.isClosed) return false
-    ask(entry, new Request(args, NO_KEY, answered, () => answered(undefined)))
+    const failed = (error: unknown): void => {
+      if (error instanceof ReplyError) answered(undefined)
+    }
+    ask(entry, new Request(args, NO_KEY, answered, failed))
     keeper.watch()
     return true
   }

@@ -76,14 +76,13 @@ export class Sizing {
   forecast(maxConnections: number): SizeForecast {
     const { share } = this.#terms
     const lent = maxConnections - this.kept(maxConnections) - this.#load.staying
-    if (this.#load.callers.asked.length === 0)
-      return { maxConnections, wait: lent < 0 ? Number.POSITIVE_INFINITY : 0, longer: 0 }
-    if (lent <= this.held) return { maxConnections, wait: Number.POSITIVE_INFINITY, longer: 1 }
+    if (this.#load.callers.asked.length === 0) return { maxConnections, wait: lent < 0 ? null : 0, longer: 0 }
+    if (lent <= this.held) return { maxConnections, wait: null, longer: 1 }
     const outcome = this.#outcome(lent)
     return { maxConnections, wait: waitOf(outcome, 1 - share), longer: outcome.share }
   }
 
-  /** The wait that so many of a thousand do not exceed, in ms. */
+  /** The wait that this share of those who borrow, from 0 to 1, does not exceed, in ms; Infinity where it has no end. */
   waitOf(share: number, maxConnections: number): number {
     const lent = maxConnections - this.kept(maxConnections) - this.#load.staying
     if (this.#load.callers.asked.length === 0) return 0

@@ -219,6 +219,32 @@ describe('a duplicate', { skip: liveSkip }, () => {
     assert.deepEqual(bounds(plain.duplicate()), [1, 0, 2])
   })
 
+  it('may grow as far as its original where that sizes itself, whatever size it has', async () => {
+    await using whole = createClient({ url: server.url, autosize: true, maxConnections: 30, lanes: 4 })
+    whole.pool.resize({ maxConnections: 2 })
+    const bounds = ({ pool }: { pool: ConnectionPool }) => {
+      const { maxConnections, lanes, autosize } = pool.options
+      return [maxConnections, autosize?.min, autosize?.max, lanes]
+    }
+    assert.deepEqual(bounds(whole.duplicate()), [30, 1, 30, 4])
+    assert.deepEqual(bounds(whole.createPool()), [30, 1, 30, 4])
+    assert.deepEqual(bounds(whole.duplicate({ maxConnections: 50 })), [50, 1, 50, 4])
+    whole.pool.resize({ maxConnections: 40, minConnections: 35 })
+    assert.deepEqual(bounds(whole.duplicate()), [30, 30, 30, 4])
+    await using between = createClient({ url: server.url, autosize: { min: 5, max: 20 } })
+    for (const [size, becomes] of [
+      [12, 12],
+      [3, 5],
+      [25, 20],
+    ] as const) {
+      between.pool.resize({ maxConnections: size })
+      assert.deepEqual(bounds(between.duplicate()), [becomes, 5, 20, 2])
+      assert.deepEqual(bounds(between.createPool()), [becomes, 5, 20, 2])
+    }
+    between.pool.resize({ maxConnections: 30, minConnections: 25 })
+    assert.deepEqual(bounds(between.duplicate()), [20, 20, 20, 2])
+  })
+
   it('takes overrides by the names of both libraries', async () => {
     await using copy = redis.duplicate({
       database: 1,

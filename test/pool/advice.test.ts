@@ -25,6 +25,18 @@ async function lend(world: World, count: number, pause: number, hold: number): P
   }
 }
 
+/** How many commands with that word have reached the server from now on. */
+function countOf(world: World, word: string): () => number {
+  let count = 0
+  world.server.witness = {
+    ...world.server.witness,
+    reached: (_connection, args) => {
+      if (args.includes(word)) count++
+    },
+  }
+  return () => count
+}
+
 async function adviceAfter(options: WorldOptions, count: number, pause: number, hold: number): Promise<Advice> {
   const world = new World(options)
   await lend(world, count, pause, hold)
@@ -46,8 +58,8 @@ describe('the advice of a pool', () => {
     assert.ok(because.endsWith(`: ${maxConnections} connections in all`))
     const advised = evidence.sizes.find((size) => size.maxConnections === maxConnections)
     const smaller = evidence.sizes.find((size) => size.maxConnections === maxConnections - 1)
-    assert.ok(advised !== undefined && advised.wait <= 5 && advised.longer <= 0.01)
-    assert.ok(smaller !== undefined && smaller.wait > 5)
+    assert.ok(advised !== undefined && advised.wait !== null && advised.wait <= 5 && advised.longer <= 0.01)
+    assert.ok(smaller !== undefined && (smaller.wait === null || smaller.wait > 5))
     const [twice = ''] = wouldChange
     const [, more = 0] = /^held for twice as long, (\d+) connections would be needed/.exec(twice) ?? []
     assert.ok(Number(more) > maxConnections, twice)
@@ -220,6 +232,14 @@ describe('what an advice says of other options', () => {
   })
 })
 
+describe('an advice as JSON', () => {
+  it('is the same, also where a line would grow for ever', async () => {
+    const advice = await adviceAfter({ maxConnections: 3, acquireTimeout: 60_000 }, 1_000, 10, 40)
+    assert.equal(advice.evidence.sizes[0]?.wait, null)
+    assert.deepEqual(JSON.parse(JSON.stringify(advice)), advice)
+  })
+})
+
 describe('what an advice knows of the server', () => {
   it('is how many clients it takes, asked for in the background', async () => {
     const world = new World({ maxConnections: 20 })
@@ -258,6 +278,57 @@ describe('what an advice knows of the server', () => {
     world.assertBooks()
   })
 
+  it('stays where the connection that it was asked over is lost', async () => {
+    const world = new World({ maxConnections: 20 })
+    world.server.clients = { max: 100, others: 60 }
+    await world.warm()
+    world.pool.advice(TERMS)
+    await world.run(10)
+    const { server } = world.pool.advice(TERMS).evidence
+    assert.equal(server?.maxClients, 100)
+    await world.run(10_000)
+    const asked = countOf(world, 'clients')
+    for (const connection of world.server.open) connection.hold('replies')
+    world.pool.advice(TERMS)
+    await world.run(10)
+    assert.equal(asked(), 1)
+    for (const connection of world.server.open) connection.cut()
+    await world.run(10)
+    assert.deepEqual(world.pool.advice(TERMS).evidence.server, server)
+  })
+
+  it('is asked for again minutes after it was refused', async () => {
+    const world = new World({ maxConnections: 20, idleTimeout: 0 })
+    const asked = countOf(world, 'clients')
+    await world.warm()
+    const adviseFor = async (ms: number): Promise<Advice> => {
+      for (const end = world.clock.now() + ms; world.clock.now() < end; await world.run(5_000)) world.pool.advice(TERMS)
+      return world.pool.advice(TERMS)
+    }
+    await adviseFor(290_000)
+    assert.equal(asked(), 1)
+    world.server.clients = { max: 100, others: 60 }
+    const { evidence } = await adviseFor(30_000)
+    assert.equal(evidence.server?.maxClients, 100)
+  })
+
+  it('is not asked for while the pool ends', async () => {
+    const world = new World({ maxConnections: 20 })
+    await world.warm()
+    const asked = countOf(world, 'maxclients')
+    const loan = await world.leased()
+    for (const connection of world.server.open) connection.hold()
+    world.pool.advice(TERMS)
+    await world.run(10)
+    world.pool.close(0)
+    for (const connection of world.server.open) connection.resume()
+    await world.run(10)
+    assert.equal(asked(), 0)
+    loan.release()
+    await world.run(10)
+    await world.assertNothingLeft()
+  })
+
   it('is not asked over a connection that would have to be made, and leaves no timer', async () => {
     const world = new World({ maxConnections: 20 })
     world.pool.advice(TERMS)
@@ -291,9 +362,9 @@ describe('the record of borrowings', () => {
     const demand = new Demand()
     const first = demand.begin(caller, 0)
     for (let index = 1; index < 16_384; index++) demand.end(demand.begin(caller, index), index + 1)
-    assert.ok(demand.remembers(first))
+    assert.ok(first.borrowing >= demand.first)
     const next = demand.begin(caller, 16_384)
-    assert.ok(!demand.remembers(first))
+    assert.ok(first.borrowing < demand.first)
     assert.equal(demand.end(first, 20_000), 20_000)
     demand.end(next, 16_390)
     const all = [...demand]
@@ -307,6 +378,9 @@ describe('the options of an advice', () => {
   it('have defaults, and are refused where they make no sense', () => {
     assert.deepEqual({ ...readAdviceOptions(undefined) }, TERMS)
     assert.deepEqual({ ...readAdviceOptions({ targetWait: 0, percentile: 0.5 }) }, { targetWait: 0, percentile: 0.5 })
+    assert.equal(readAdviceOptions({ percentile: 0.9998 }).percentile, 0.9998)
+    for (const percentile of [0.9999, 0.99999])
+      assert.throws(() => readAdviceOptions({ percentile }), { message: /at most 0\.9998779296875 \(1 - 2 \/ 16384,/ })
     for (const percentile of [0, 1, 99, -1, Number.NaN, '0.9'])
       assert.throws(() => readAdviceOptions({ percentile }), { name: 'OptionError', message: /^percentile: expected/ })
     assert.throws(() => readAdviceOptions({ targetWait: -1 }), {

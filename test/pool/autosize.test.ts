@@ -87,6 +87,92 @@ describe('a pool that sizes itself', () => {
     assert.ok(world.pool.limits.maxConnections < burst, JSON.stringify(world.resizes))
   })
 
+  it('forgets nobody who holds a connection for longer than it looks back', async () => {
+    const world = sizing({ min: 1, max: 30 }, { maxConnections: 12 })
+    await world.warm()
+    const stream = world.lease({ kind: 'stream' })
+    const consumers = Array.from({ length: 6 }, (_, index) => world.send('BLPOP', `k${index}`, '0'))
+    const end = world.clock.now() + 420_000
+    while (world.clock.now() < end) {
+      const loan = world.lease()
+      await world.run(20)
+      if (loan.state === 'held') loan.release()
+      await world.run(80)
+    }
+    assert.equal(stream.state, 'held')
+    assert.ok(consumers.every(({ state }) => state === 'pending'))
+    assert.deepEqual(world.stats.counters.closed.surplus ?? 0, 0)
+    assert.ok(world.pool.limits.maxConnections >= 9, JSON.stringify(world.resizes))
+    assert.ok(world.loans.every(({ took }) => took < 10))
+  })
+
+  it('keeps a connection for commands where only leases came up to now', async () => {
+    const world = sizing({ min: 1, max: 30 }, { maxConnections: 10 })
+    for (let index = 0; index < 1_000; index++) {
+      const loan = world.lease()
+      await world.run(20)
+      loan.release()
+      await world.run(80)
+    }
+    assert.equal(world.pool.limits.maxConnections, 2)
+    const loan = await world.leased()
+    const call = world.send('PING')
+    await world.run(50)
+    assert.equal(call.state, 'answered', 'a command inside a lease is answered')
+    loan.release()
+  })
+
+  it('makes a connection for commands that wait because its only one is lent', async () => {
+    const world = sizing({ min: 1, max: 30 }, { maxConnections: 1 })
+    await world.leased()
+    const calls = [world.send('PING'), world.send('INCR', 'k')]
+    await world.run(300)
+    assert.ok(calls.every(({ state }) => state === 'answered'))
+    assert.deepEqual(
+      world.resizes.map(({ from, to }) => [from, to]),
+      [[1, 2]],
+    )
+    assert.match(world.resizes[0]?.because ?? '', /^2 callers wait for a connection, up to 1\d\d ms by now$/)
+  })
+
+  it('does not grow because the server lets nobody in', async () => {
+    for (const welcome of ['blackhole', 'refuse', 'silent'] as const) {
+      const world = sizing({ min: 1, max: 30 }, { maxConnections: 4, acquireTimeout: 3_000, connectTimeout: 1_000 })
+      await world.warm()
+      world.server.welcome = welcome
+      const loans = Array.from({ length: 12 }, () => world.lease())
+      await world.run(10_000)
+      assert.ok(loans.every(({ state }) => state === 'failed'))
+      assert.deepEqual(world.resizes, [], welcome)
+    }
+  })
+
+  it('meets a server that answers no command with no more connections, and grows where it answers', async () => {
+    const classic = (): World => sizing({ min: 1, max: 30 }, { maxConnections: 4, pipelining: 1 })
+    const stuck = classic()
+    await stuck.warm()
+    for (let index = 0; index < 200; index++) stuck.send('INCR', `k${index}`)
+    await stuck.run(200)
+    const before = stuck.pool.limits.maxConnections
+    const hold = (): void => {
+      for (const connection of stuck.server.open) connection.hold()
+    }
+    stuck.on.opened = hold
+    hold()
+    for (let index = 0; index < 600; index++) {
+      stuck.send('INCR', `k${index}`)
+      await stuck.run(50)
+    }
+    assert.equal(stuck.pool.limits.maxConnections, before)
+    const slow = classic()
+    slow.server.latency = 80
+    for (let index = 0; index < 100; index++) {
+      slow.send('INCR', `k${index}`)
+      await slow.run(10)
+    }
+    assert.ok(slow.pool.limits.maxConnections > 4)
+  })
+
   it('keeps within its bounds', async () => {
     const world = sizing({ min: 5, max: 8 }, { maxConnections: 6 })
     for (let index = 0; index < 40; index++) world.lease()
@@ -114,6 +200,39 @@ describe('a pool that sizes itself', () => {
     assert.deepEqual(
       world.resizes.map(({ from, to, because }) => [from, to, because]),
       [[30, 12, 'resize() was called']],
+    )
+  })
+
+  it('does not undo a resize() by hand for a minute, and then only for a reason of its own', async () => {
+    const world = sizing({ min: 1, max: 30 }, { maxConnections: 12, acquireTimeout: 120_000 })
+    await load(world, { for: 180_000, ...STEADY })
+    const { length } = world.resizes
+    world.pool.resize({ maxConnections: 25, minConnections: 0 })
+    await load(world, { for: 115_000, ...STEADY, seed: 8 })
+    assert.equal(world.resizes.length, length + 1, JSON.stringify(world.resizes))
+    await load(world, { for: 30_000, ...STEADY, seed: 9 })
+    assert.match(world.resizes.at(-1)?.because ?? '', /^for a minute no more than/)
+    assert.ok(world.pool.limits.maxConnections < 25)
+    world.pool.resize({ maxConnections: 1, minConnections: 0 })
+    const loans = Array.from({ length: 5 }, () => world.lease())
+    await world.run(59_000)
+    assert.equal(world.pool.limits.maxConnections, 1)
+    await world.run(2_000)
+    assert.ok(world.pool.limits.maxConnections > 1)
+    assert.ok(loans.every(({ state }) => state !== 'waiting'))
+  })
+
+  it('tells why where somebody set less than it ever sets', async () => {
+    const world = sizing({ min: 8, max: 30 }, { maxConnections: 8 })
+    await load(world, { for: 30_000, pause: 50, hold: 10 })
+    world.pool.resize({ maxConnections: 6, minConnections: 0 })
+    await load(world, { for: 90_000, pause: 50, hold: 10, seed: 6 })
+    assert.deepEqual(
+      world.resizes.map(({ from, to, because }) => [from, to, because]),
+      [
+        [8, 6, 'resize() was called'],
+        [6, 8, '8 is the least that autosize sets'],
+      ],
     )
   })
 

@@ -66,7 +66,7 @@ describe('the page on sizing', () => {
   it('has the forecast and the words of its example', () => {
     const { because, evidence, wouldChange } = adviceFor({ perSecond: 120, hold: 50, targetWait: 5 })
     const rows = evidence.sizes.map(({ maxConnections, wait, longer }) => {
-      return `| ${maxConnections} | ${wait.toFixed(1)} ms | ${(longer * 100).toFixed(2)} % |`
+      return `| ${maxConnections} | ${wait?.toFixed(1)} ms | ${(longer * 100).toFixed(2)} % |`
     })
     assert.equal(partOf('forecast'), rows.join('\n'))
     assert.equal(partOf('words'), ['```text', because, ...wouldChange, '```'].join('\n'))

@@ -15,7 +15,7 @@ export function amount(value) {
 }
 
 /**
- * @param {number | null} milliseconds null where JSON had no Infinity
+ * @param {number | null} milliseconds null where it has no end
  * @returns {string}
  */
 export function duration(milliseconds) {
