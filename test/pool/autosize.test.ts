@@ -92,8 +92,9 @@ describe('a pool that sizes itself', () => {
     await world.warm()
     const stream = world.lease({ kind: 'stream' })
     const consumers = Array.from({ length: 6 }, (_, index) => world.send('BLPOP', `k${index}`, '0'))
-    const end = world.clock.now() + 420_000
-    while (world.clock.now() < end) {
+    for (let round = 0; round < 5_600; round++) {
+      // From here on a minute passes, and another one in which it may shrink.
+      if (round === 4_200) world.pool.resize({ maxConnections: 14, minConnections: 0 })
       const loan = world.lease()
       await world.run(20)
       if (loan.state === 'held') loan.release()
@@ -102,8 +103,21 @@ describe('a pool that sizes itself', () => {
     assert.equal(stream.state, 'held')
     assert.ok(consumers.every(({ state }) => state === 'pending'))
     assert.deepEqual(world.stats.counters.closed.surplus ?? 0, 0)
-    assert.ok(world.pool.limits.maxConnections >= 9, JSON.stringify(world.resizes))
+    // Seven for good, one for who comes and goes, and one for commands.
+    assert.equal(world.pool.limits.maxConnections, 9, JSON.stringify(world.resizes))
     assert.ok(world.loans.every(({ took }) => took < 10))
+  })
+
+  it('does not shrink under those who hold a connection, also where these are too few to count', async () => {
+    const world = sizing({ min: 1, max: 30 })
+    await load(world, { for: 59_950, pause: 10, hold: 3 })
+    for (let index = 0; index < 15; index++) world.lease()
+    await world.run(6_000)
+    assert.ok(world.loans.every(({ state }) => state === 'held'))
+    assert.deepEqual(
+      world.resizes.map(({ from, to }) => [from, to]),
+      [[30, 16]],
+    )
   })
 
   it('keeps a connection for commands where only leases came up to now', async () => {
@@ -145,6 +159,16 @@ describe('a pool that sizes itself', () => {
       assert.ok(loans.every(({ state }) => state === 'failed'))
       assert.deepEqual(world.resizes, [], welcome)
     }
+    const world = sizing({ min: 1, max: 30 }, { maxConnections: 4, lanes: 1, connectTimeout: 1_000 })
+    await world.warm()
+    const lane = world.server.open[0]
+    for (let index = 0; index < 3; index++) await world.leased()
+    world.server.welcome = 'blackhole'
+    lane?.cut()
+    world.send('PING')
+    for (let index = 0; index < 8; index++) world.lease()
+    await world.run(5_000)
+    assert.deepEqual(world.resizes, [], 'all that may be lent is, and a dial hangs')
   })
 
   it('meets a server that answers no command with no more connections, and grows where it answers', async () => {
