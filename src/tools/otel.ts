@@ -31,7 +31,7 @@ export {
   type ProducedMetrics,
   type Temporality,
 } from './otel-producer.js'
-export type { BoundsOption, PoolSource, Pools } from './pool-metrics.js'
+export type { BoundsOption, Measured, PoolSource, Pools } from './pool-metrics.js'
 
 export interface InstrumentOptions extends BoundsOption {
   /** Whose metrics and calls are told. */

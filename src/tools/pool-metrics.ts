@@ -19,8 +19,11 @@ export interface PoolSource {
   stats(options?: StatsOptions): PoolStats
 }
 
+/** A pool, or a handle on one. */
+export type Measured = PoolSource | { readonly pool: PoolSource }
+
 /** One pool or several; a Set may change later on. */
-export type Pools = PoolSource | Iterable<PoolSource>
+export type Pools = Measured | Iterable<Measured>
 
 export interface BoundsOption {
   /** Ascending bounds of the buckets of all durations, in ms. Default 0.1 to 10 000. */
@@ -57,12 +60,13 @@ interface Snapshot {
 /** When pools were made. Kept, because it is a difference of two clocks, and a start that moves looks like a restart. */
 const births = new WeakMap<PoolSource, number>()
 
-export const poolsOf = (pools: Pools): PoolSource[] => (Symbol.iterator in pools ? [...pools] : [pools])
+export const poolsOf = (pools: Pools): PoolSource[] =>
+  (Symbol.iterator in pools ? [...pools] : [pools]).map((one) => (isObject(one) && 'pool' in one ? one.pool : one))
 
 /** Refuses what is no pool, and options by names that there are not. @throws OptionError */
 export function checkGiven(pools: Pools, options: object, names: readonly string[]): void {
-  const isGiven = isObject(pools) && poolsOf(pools).every(isPool)
-  if (!isGiven) throw new OptionError('pools: expected a ConnectionPool, such as redis.pool, or several')
+  const isGiven = isObject(pools) && [...(Symbol.iterator in pools ? pools : [pools])].every(isMeasured)
+  if (!isGiven) throw new OptionError('pools: expected a ConnectionPool, a handle on one, or several')
   const unknown = Object.keys(options).find((name) => !names.includes(name))
   if (unknown !== undefined) throw new OptionError(`${unknown}: is no option here; there are ${names.join(', ')}`)
 }
@@ -70,6 +74,9 @@ export function checkGiven(pools: Pools, options: object, names: readonly string
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 export const isPool = (value: unknown): boolean =>
   isObject(value) && 'stats' in value && typeof value.stats === 'function'
+
+const isMeasured = (value: unknown): boolean =>
+  isPool(value) || (isObject(value) && 'pool' in value && isPool(value.pool))
 
 /** @throws OptionError for bounds that are none */
 export function readBounds({ bounds = DEFAULT_BOUNDS }: BoundsOption): readonly number[] {

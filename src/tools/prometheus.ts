@@ -16,7 +16,7 @@ import {
 } from './pool-metrics.js'
 import { type Family, familyOf, promName } from './prometheus-names.js'
 
-export type { BoundsOption, PoolSource, Pools } from './pool-metrics.js'
+export type { BoundsOption, Measured, PoolSource, Pools } from './pool-metrics.js'
 
 /** What a response with `prometheusText` says it is. */
 export const PROMETHEUS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'

@@ -189,12 +189,19 @@ describe('respool/prometheus', { skip: liveSkip }, () => {
     assert.equal(parsePrometheus(through.text).get('db_client_connection_limit')?.samples.length, hostile.length)
   })
 
+  it('takes a handle for its pool', () => {
+    const redis = new Redis({ name: 'of a handle' })
+    assert.equal(prometheusText(redis), prometheusText(redis.pool))
+    assert.match(prometheusText(new Set([redis])), /db_client_connection_pool_name="of a handle"/)
+    redis.destroy()
+  })
+
   it('refuses what is no pool, no registry and no option', () => {
     const call = (make: unknown, ...given: unknown[]): unknown => Reflect.apply(Object(make), undefined, given)
-    assert.throws(() => call(prometheusText, redis), OptionError)
+    assert.throws(() => call(prometheusText, { pool: {} }), OptionError)
     assert.throws(() => call(prometheusText, redis.pool, { bound: [1] }), /bound: is no option here; there are bounds/)
     assert.throws(() => call(collectPoolMetrics, redis.pool, {}), /register: expected a Registry/)
-    assert.throws(() => call(collectPoolMetrics, redis, { register: new Registry() }), OptionError)
+    assert.throws(() => call(collectPoolMetrics, 'redis', { register: new Registry() }), OptionError)
   })
 
   it('has nothing to say of no pool', () => assert.equal(prometheusText([]), ''))
