@@ -1,7 +1,7 @@
 // Owns how `respool bench` is run from the command line, and the document it prints.
 
 import { availableParallelism, cpus } from 'node:os'
-import { Redis, VERSION } from '../index.js'
+import { type Redis, VERSION } from '../index.js'
 import { benchSvg } from './bench-chart.js'
 import { type Cell, type Course, runCourse } from './bench-course.js'
 import { BenchKeys } from './bench-keys.js'
@@ -9,8 +9,9 @@ import { type Field, type Missing, makeField } from './bench-peers.js'
 import { type BenchPlan, readBenchPlan } from './bench-plan.js'
 import { type BenchMachine, benchHead, groupsOf, remarks, scenarioLines } from './bench-report.js'
 import { type CommandContext, EXIT } from './command-spec.js'
+import { connectTo } from './control.js'
 import { writePicture } from './picture.js'
-import { NoServerError, obtainServer, type RunningServer } from './server.js'
+import { obtainServer, type RunningServer } from './server.js'
 import { engineOf, readInfo } from './server-info.js'
 import { printableLines, type Screen } from './terminal.js'
 
@@ -29,8 +30,6 @@ export interface BenchDocument {
   readonly missing: readonly Missing[]
   readonly firstError: string | null
 }
-
-const CONNECT_TIMEOUT = 3_000
 
 export async function run(context: CommandContext): Promise<number> {
   const { values, terminal } = context
@@ -97,17 +96,6 @@ function textOf(document: BenchDocument, settings: string, screen: Screen): stri
   lines.push('', ...remarks(document, screen))
   if (interrupted) lines.push('', 'Interrupted: this is what was measured so far.')
   return lines
-}
-
-async function connectTo(server: RunningServer): Promise<Redis> {
-  const control = new Redis(server.url, { maxConnections: 1, connectTimeout: CONNECT_TIMEOUT })
-  try {
-    return await control.connect()
-  } catch (error) {
-    control.destroy()
-    const why = error instanceof Error ? error.message : String(error)
-    throw new NoServerError(`cannot use ${server.engine}: ${why}`, { cause: error })
-  }
 }
 
 async function describe({ kind, engine }: RunningServer, control: Redis): Promise<BenchMachine> {

@@ -2,13 +2,14 @@
 
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { type ConnectionPool, Redis, VERSION } from '../index.js'
+import { type ConnectionPool, type Redis, VERSION } from '../index.js'
+import { connectTo } from './control.js'
 import { type Comparison, compare } from './demo-comparison.js'
 import type { DemoContext, Plan } from './demo-context.js'
 import { type Exhaustion, exhaust } from './demo-exhaustion.js'
 import { keptPromises, killUnderLoad, type Recovery } from './demo-recovery.js'
 import { comparisonLines, exhaustionLines, headLines, type Machine, recoveryLines } from './demo-report.js'
-import { NoServerError, type RunningServer } from './server.js'
+import type { RunningServer } from './server.js'
 import { printableLines, type Screen, type Terminal } from './terminal.js'
 
 /** What `--json` prints; raised when a field changes its meaning or goes. */
@@ -35,8 +36,6 @@ export interface DemoOptions {
   /** Told of each pool whose course is worth watching. */
   readonly watch?: (pool: ConnectionPool) => void
 }
-
-const CONNECT_TIMEOUT = 3_000
 
 /** Runs the demo; the document says what was found, whether it was printed as text or as JSON. */
 export async function demo(options: DemoOptions): Promise<DemoDocument> {
@@ -80,17 +79,6 @@ export async function demo(options: DemoOptions): Promise<DemoDocument> {
 /** Whether everything that was tried worked as promised. */
 export function succeeded({ recovery }: DemoDocument): boolean {
   return recovery === null || keptPromises(recovery)
-}
-
-async function connectTo(server: RunningServer): Promise<Redis> {
-  const control = new Redis(server.url, { maxConnections: 1, connectTimeout: CONNECT_TIMEOUT })
-  try {
-    return await control.connect()
-  } catch (error) {
-    control.destroy()
-    const why = error instanceof Error ? error.message : String(error)
-    throw new NoServerError(`cannot use ${server.engine}: ${why}`, { cause: error })
-  }
 }
 
 async function describe({ kind, engine }: RunningServer, control: Redis): Promise<Machine> {
