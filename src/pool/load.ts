@@ -30,7 +30,9 @@ export function readLoad(record: Iterable<Borrowing>, standing: Standing, now: n
   const end = all.reduce((latest, borrowing) => Math.max(latest, endOf(borrowing, now)), Number.NEGATIVE_INFINITY)
   const window = all.length === 0 ? 0 : end - (all[0]?.asked ?? end)
   const consumers = all.filter(({ kind }) => kind === 'stream' || kind === 'blocking')
-  const parked = areParked(consumers, end, now) ? consumers : consumers.filter(({ kind }) => kind === 'stream')
+  const usual = usualOf(consumers, now)
+  const allPark = areParked(consumers, usual, end, now)
+  const parked = allPark ? consumers : consumers.filter(({ kind }) => kind === 'stream')
   const isParked = new Set(parked)
   const stays = (borrowing: Borrowing): boolean => isHeldFor(borrowing, window / 2, now)
   const others = all.filter((borrowing) => !isParked.has(borrowing))
@@ -43,7 +45,7 @@ export function readLoad(record: Iterable<Borrowing>, standing: Standing, now: n
     staying:
       standing.holding +
       waiting +
-      Math.max(usualOf(parked, now), parked.filter(isHolding).length) +
+      Math.max(allPark ? usual : usualOf(parked, now), parked.filter(isHolding).length) +
       others.length -
       callers.length,
     peak: peakOf(all, now) + standing.holding,
@@ -71,11 +73,11 @@ function isHeldFor(borrowing: Borrowing, ms: number, now: number): boolean {
  * A consumer calls its blocking command again and again: most of the connections that are in use now and then are in use
  * at any time. Where blocking commands come and go like others, only few are.
  */
-function areParked(consumers: readonly Borrowing[], end: number, now: number): boolean {
+function areParked(consumers: readonly Borrowing[], usual: number, end: number, now: number): boolean {
   const [first] = consumers
   if (first === undefined) return false
   const used = consumers.reduce((sum, borrowing) => sum + endOf(borrowing, now) - borrowing.asked, 0)
-  return used >= (usualOf(consumers, now) * (end - first.asked)) / 2
+  return used >= (usual * (end - first.asked)) / 2
 }
 
 /** How many were there at once, but for a twentieth of the time: when consumers start anew, old and new ones overlap. */
