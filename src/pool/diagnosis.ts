@@ -1,7 +1,17 @@
 // Owns what is wrong with a pool that nobody has waited for in vain yet, in the words of `ExhaustionCause`. Pure: it is
 // given snapshots.
 
-import { type ExhaustionCause, isSuspect, judgeSize, LEAK_FLOOR, notAnswered, unanswered } from './exhaustion.js'
+import {
+  blockedLoop,
+  type ExhaustionCause,
+  failingDials,
+  isSuspect,
+  judgeSize,
+  LEAK_FLOOR,
+  LOOP_FLOOR,
+  silentServer,
+  unansweredCommands,
+} from './exhaustion.js'
 import type { HistoryPoint } from './history.js'
 import type { PoolStats } from './stats.js'
 
@@ -17,9 +27,6 @@ export interface DiagnoseOptions {
   /** How late the event loop ran of late, in ms, where it was measured apart from the pool. */
   readonly loopDelay?: number | undefined
 }
-
-/** A loop that stands still for longer holds up every caller, in ms. */
-const LOOP_FLOOR = 100
 
 /** A wait that is shorter is not worth a word, in ms. */
 const WAIT_FLOOR = 50
@@ -56,21 +63,17 @@ export function diagnose(
   { loopDelay = 0 }: DiagnoseOptions = {},
 ): Diagnosis {
   const lately = sinceOf(stats, since)
+  const delay = Math.max(loopDelay, lately.loopDelay)
+  const isSilent = stats.waiting.longest > ANSWER_FLOOR
   return (
-    blockedLoop(Math.max(loopDelay, lately.loopDelay)) ??
+    (delay > LOOP_FLOOR ? blockedLoop(delay) : undefined) ??
     owingServer(stats, lately) ??
-    failingDials(stats) ??
-    silentServer(stats) ??
+    failingDials(stats, stats.lastConnectError) ??
+    (isSilent ? silentServer(stats) : undefined) ??
     leak(stats) ??
     tooSmall(stats, lately) ??
     healthy(stats)
   )
-}
-
-function blockedLoop(loopDelay: number): Diagnosis | undefined {
-  if (loopDelay <= LOOP_FLOOR) return undefined
-  const because = `this process did not run its event loop for ${Math.round(loopDelay)} ms; look for synchronous work`
-  return { cause: 'blocked-loop', because }
 }
 
 /** Connections are there, and what was sent over them is not answered. */
@@ -81,19 +84,7 @@ function owingServer(stats: PoolStats, { lateShare }: Since): Diagnosis | undefi
     return { cause: 'slow-server', because }
   }
   // Where nothing is shared each command holds a connection until it is answered.
-  const owed = unanswered(stats.holders, ANSWER_FLOOR)
-  return owed.length === 0 ? undefined : { cause: 'slow-server', because: notAnswered(stats, owed) }
-}
-
-function failingDials({ connections, maxConnections, lastConnectError }: PoolStats): Diagnosis | undefined {
-  if (lastConnectError === undefined || connections.total - connections.connecting >= maxConnections) return undefined
-  return { cause: 'failing-dials', because: `connections cannot be made: ${lastConnectError}` }
-}
-
-function silentServer({ address, connections, waiting }: PoolStats): Diagnosis | undefined {
-  const onlyMade = connections.connecting > 0 && connections.total === connections.connecting
-  if (!onlyMade || waiting.longest <= ANSWER_FLOOR) return undefined
-  return { cause: 'slow-server', because: `${address} accepts connections and does not answer` }
+  return unansweredCommands(stats, ANSWER_FLOOR)
 }
 
 function leak({ holders, waiting, durations }: PoolStats): Diagnosis | undefined {

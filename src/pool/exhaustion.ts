@@ -58,6 +58,9 @@ export class ConnectionPoolTimeoutError extends RespoolError {
   }
 }
 
+/** A loop that stands still for longer holds up every caller, in ms. */
+export const LOOP_FLOOR = 100
+
 /** A lease held for less than this is nobody's leak, however short the waits are, in ms. */
 export const LEAK_FLOOR = 1_000
 
@@ -84,25 +87,14 @@ export function unanswered(holders: readonly HolderStats[], longer: number): rea
 export function judge(facts: ExhaustionFacts): Verdict {
   const { stats, loopDelay, lastConnectError } = facts
   const { connections, holders } = stats
-  if (loopDelay > Math.max(100, facts.waited / 2)) {
-    return {
-      cause: 'blocked-loop',
-      because: `this process did not run its event loop for ${round(loopDelay)} ms; look for synchronous work`,
-    }
-  }
-  if (lastConnectError !== undefined && connections.total - connections.connecting < stats.maxConnections) {
-    return { cause: 'failing-dials', because: `connections cannot be made: ${lastConnectError.message}` }
-  }
-  if (connections.connecting > 0 && connections.total === connections.connecting) {
-    return { cause: 'slow-server', because: `${stats.address} accepts connections and does not answer` }
-  }
+  if (loopDelay > Math.max(LOOP_FLOOR, facts.waited / 2)) return blockedLoop(loopDelay)
+  const dials = failingDials(stats, lastConnectError?.message) ?? silentServer(stats)
+  if (dials !== undefined) return dials
   if (connections.late > 0 && connections.shared === 0) {
     return { cause: 'slow-server', because: `${stats.address} owes replies on every shared connection` }
   }
-  const owed = unanswered(holders, overdue(facts.waited))
-  if (owed.length > 0) {
-    return { cause: 'slow-server', because: notAnswered(stats, owed) }
-  }
+  const owing = unansweredCommands(stats, overdue(facts.waited))
+  if (owing !== undefined) return owing
   const tooLong = Math.max(LEAK_FLOOR, 2 * facts.waited)
   const suspects = holders.filter((holder) => isSuspect(holder, tooLong))
   if (suspects.length > 0 && suspects.length * 2 >= holders.length) {
@@ -115,9 +107,31 @@ export function judge(facts: ExhaustionFacts): Verdict {
   return judgeSize(stats)
 }
 
-export function notAnswered({ address, holders }: PoolStats, owed: readonly HolderStats[]): string {
-  const oldest = round(owed[0]?.heldFor ?? 0)
-  return `${address} has not answered ${owed.length} of ${holders.length} commands for up to ${oldest} ms; look for slow commands and scripts`
+export function blockedLoop(loopDelay: number): Verdict {
+  const because = `this process did not run its event loop for ${round(loopDelay)} ms; look for synchronous work`
+  return { cause: 'blocked-loop', because }
+}
+
+/** @param problem of the last dial, while dials fail */
+export function failingDials(stats: PoolStats, problem: string | undefined): Verdict | undefined {
+  const { connections, maxConnections } = stats
+  if (problem === undefined || connections.total - connections.connecting >= maxConnections) return undefined
+  return { cause: 'failing-dials', because: `connections cannot be made: ${problem}` }
+}
+
+/** Connections are in the making, and none is there. */
+export function silentServer({ address, connections }: PoolStats): Verdict | undefined {
+  if (connections.connecting === 0 || connections.total !== connections.connecting) return undefined
+  return { cause: 'slow-server', because: `${address} accepts connections and does not answer` }
+}
+
+/** Most holders are commands that have no reply for longer. */
+export function unansweredCommands({ address, holders }: PoolStats, longer: number): Verdict | undefined {
+  const owed = unanswered(holders, longer)
+  const [oldest] = owed
+  if (oldest === undefined) return undefined
+  const because = `${address} has not answered ${owed.length} of ${holders.length} commands for up to ${round(oldest.heldFor)} ms; look for slow commands and scripts`
+  return { cause: 'slow-server', because }
 }
 
 /** The verdict where nothing else explains the waits. */
